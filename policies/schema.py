@@ -1,0 +1,391 @@
+"""The shape of a pack: every key that may stand in it, what it is for and which rule reads it.
+
+The description of a field is `clause · function that reads it`; `tianxin policy explain` prints it and a
+test imports the function. A key that is not here is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from policies.values import Frozen, Sourced, Value
+from rules.application import ApplicantKind
+from rules.notices import Channel, NoticeClass
+from rules.routes import Decision, ReturnTo
+from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, longest, placeholders
+
+Role = Literal[
+    "farmer",
+    "helper",
+    "cadre",
+    "town_clerk",
+    "county_clerk",
+    "loan_officer",
+    "bank_officer",
+    "guarantor_officer",
+    "administrator",
+]
+OrganisationKind = Literal[
+    "village_station",
+    "town_station",
+    "county_centre",
+    "acquiring_bank",
+    "partner_bank",
+    "guarantor",
+    "finance_bureau",
+]
+Level = Literal["village", "town", "county"]
+Cycle = Literal["monthly", "quarterly"]
+Method = Literal["interest_only", "bullet"]
+Fen = Annotated[int, Field(ge=0)]
+Days = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class Head(Frozen):
+    """Who the pack is for and what it builds on."""
+
+    name: str
+    title: str
+    code: str = Field(default="", pattern=r"^(\d{6})?$")
+    inherits: str = ""
+    centre: str = ""  # how people there call their 金融扶贫服务中心
+    documents: tuple[str, ...] = ()
+
+
+class Application(Frozen):
+    """Drafts, the applicant and the term."""
+
+    kinds: Value[tuple[ApplicantKind, ...]] = Field(description="S3.1 · rules.application.check_application")
+    expiry_days: Value[Positive] = Field(description="S1.1 · rules.drafts.expires_at")
+    reminder_hours: Value[tuple[Positive, ...]] = Field(description="S1.1 · rules.drafts.reminder_due")
+    expiring_days: Value[tuple[Positive, ...]] = Field(description="S1.1 · rules.drafts.expiry_warning_due")
+    age_min_years: Value[Positive] = Field(description="S1.6 · rules.application.check_age")
+    age_max_years: Value[Positive] = Field(description="S1.6 · rules.application.check_age")
+    amount_min_fen: Value[Fen] = Field(description="S3.3 · rules.application.check_amount")
+    amount_multiple_fen: Value[Positive] = Field(description="S3.3 · rules.application.check_amount")
+    term_min_months: Value[Positive] = Field(description="S3.4 · rules.application.check_term")
+    term_max_months: Value[Positive] = Field(description="S3.4 · rules.application.check_term")
+    three_haves: Value[bool] = Field(description="S3.2 · rules.application.check_three_haves")
+    operator_tax_grades: Value[tuple[str, ...]] = Field(
+        description="S3.3 · rules.application.check_tax_grade"
+    )
+    operator_agreement: Value[bool] = Field(description="S3.3 · rules.application.check_agreement")
+
+
+class Limits(Frozen):
+    """How much one applicant may owe in all."""
+
+    enterprise_fen: Value[Fen] = Field(description="S3.3 · rules.application.check_amount")
+    cooperative_fen: Value[Fen] = Field(description="S3.3 · rules.application.check_amount")
+    new_operator_fen: Value[Fen] = Field(description="S3.3 · rules.application.check_amount")
+    line_by_grade_fen: Value[dict[str, Fen]] = Field(description="S3.7 · rules.application.check_amount")
+    line_ungraded_fen: Value[Fen] = Field(description="S3.7 · rules.application.check_amount")
+    line_years: Value[Positive] = Field(description="S3.7 · rules.application.line_valid_until")
+    registered_poor_fen: Value[Fen] | None = Field(
+        default=None, description="S3.5 · rules.application.check_amount"
+    )
+    registered_poor_subsidised_fen: Value[Fen] = Field(
+        description="S3.5 · rules.application.subsidised_part_fen"
+    )
+    lent_per_poor_household_fen: Value[Positive] = Field(
+        description="S3.5 · rules.application.poor_households_to_carry"
+    )
+
+
+class Rates(Frozen):
+    """What a loan may cost a year, in basis points (435 is 4.35 %)."""
+
+    farmer_cap_bp: Value[BasisPoints] = Field(description="S3.5 · rules.application.rate_cap_bp")
+    benchmark_to_1_year_bp: Value[BasisPoints] = Field(description="S3.5 · rules.application.rate_cap_bp")
+    benchmark_over_1_year_bp: Value[BasisPoints] = Field(description="S3.5 · rules.application.rate_cap_bp")
+    operator_subsidy_bp: Value[BasisPoints] = Field(
+        description="S3.5 · rules.application.operator_subsidy_bp"
+    )
+    guarantee_fee_bp: Value[BasisPoints] = Field(description="S3.5 · rules.application.guarantee_fee_fen")
+
+
+class Industry(Frozen):
+    """One 主导产业: the code is stored, the name is shown."""
+
+    code: str = Field(pattern=r"^[a-z_]+$")
+    name: str
+
+
+class Industries(Frozen):
+    """What the county wants to grow."""
+
+    leading: Value[tuple[Industry, ...]] = Field(description="S3.1 · rules.application.check_industry")
+
+
+class Visit(Frozen):
+    """The cadre's 走访确认 of an online application."""
+
+    routes: Value[tuple[str, ...]] = Field(description="S1.3 · rules.routes.with_requirement")
+    blocks_stage: Value[str] = Field(description="S1.3 · rules.routes.with_requirement")
+    limit_working_days: Value[Positive] = Field(description="S1.3 · rules.tasks.deadline")
+    photos_min: Value[int] = Field(description="S9.2 · rules.distance.visit_findings")
+    distance_warn_m: Value[Positive] = Field(description="S9.2 · rules.distance.visit_findings")
+    accuracy_warn_m: Value[Positive] = Field(description="S9.2 · rules.distance.visit_findings")
+    speed_warn_kmh: Value[Positive] = Field(description="S18.9 · rules.distance.visit_findings")
+    clock_warn_minutes: Value[Positive] = Field(description="S18.9 · rules.distance.visit_findings")
+
+
+class Escalation(Frozen):
+    """Where a task goes that nobody did in time."""
+
+    levels: Value[tuple[Role, ...]] = Field(description="S9.1 · rules.tasks.next_role")
+    first_level: Value[dict[Role, Role]] = Field(description="S9.1 · rules.tasks.next_role")
+    due_soon_hours: Value[Positive] = Field(description="S1.2 · rules.tasks.due_soon_at")
+    again_working_days: Value[Positive] = Field(description="S9.1 · rules.tasks.escalates_on")
+    delegation_max_days: Value[Positive] = Field(description="S1.2 · rules.tasks.check_delegation")
+    handover_working_days: Value[Positive] = Field(description="S18.3 · rules.tasks.deadline")
+
+
+class QuietDay(Frozen):
+    """Days on which a village is left in peace: market, festival, mourning. An empty region is the county."""
+
+    region: str = Field(default="", pattern=r"^(\d{12})?$")
+    first_day: date = Field(alias="from")
+    last_day: date = Field(alias="to")
+    reason: str
+
+
+class Contact(Frozen):
+    """When and how often a person may be contacted."""
+
+    quiet_from: Value[time] = Field(description="S11.5 · rules.gates.gate")
+    quiet_to: Value[time] = Field(description="S11.5 · rules.gates.gate")
+    collection_cap_per_day: Value[Positive] = Field(description="S11.5 · rules.gates.gate")
+    release_spread_minutes: Value[Positive] = Field(description="S11.5 · rules.gates.spread")
+    conversation_pause_minutes: Value[Positive] = Field(description="S18.6 · rules.gates.gate")
+    quiet_days: Value[tuple[QuietDay, ...]] = Field(description="S18.6 · rules.gates.gate")
+
+
+class Table(Sourced):
+    """Named fields under one source. `USED_BY` is the clause and the function that reads them."""
+
+    USED_BY: ClassVar[str]
+    title: str
+
+
+class Product(Table):
+    """A kind of loan: who gets it and how it is paid back."""
+
+    USED_BY: ClassVar[str] = "S11.1 · rules.schedule.interest_only"
+
+    title: str
+    kinds: tuple[ApplicantKind, ...]
+    methods: tuple[Method, ...]
+    settlement_cycle: Cycle
+
+
+class Loan(Frozen):
+    """Interest and arrears."""
+
+    day_count: Value[Literal["actual/360", "actual/365", "30/360"]] = Field(
+        description="S11.1 · rules.schedule.interest_fen"
+    )
+    settlement_day: Value[Annotated[int, Field(ge=1, le=31)]] = Field(
+        description="S11.1 · rules.schedule.interest_only"
+    )
+    last_line: Value[Literal["rest", "own_days"]] = Field(description="S11.1 · rules.schedule.interest_only")
+    npl_over_days: Value[Positive] = Field(description="S12.5 · rules.arrears.is_npl")
+
+
+class Channels(Frozen):
+    """The limits of the ways to a person."""
+
+    daily_quota: Value[dict[Channel, Positive]] = Field(description="S18.7 · rules.gates.quota_left")
+    quota_percent_by_priority: Value[dict[str, Annotated[int, Field(ge=1, le=100)]]] = Field(
+        description="S18.7 · rules.gates.quota_left"
+    )
+    receipt_wait_hours: Value[Positive] = Field(description="S18.7 · rules.delivery.receipt_overdue")
+    attempts_max: Value[Positive] = Field(description="S18.7 · rules.delivery.after_attempt")
+    retry_minutes: Value[tuple[Positive, ...]] = Field(description="S18.7 · rules.delivery.after_attempt")
+    throttled_hours: Value[Positive] = Field(description="S18.7 · rules.delivery.after_attempt")
+
+
+class StageTable(Table):
+    """One decision in a route."""
+
+    USED_BY: ClassVar[str] = "S1.2 · rules.routes.check_decision"
+
+    title: str
+    role: Role
+    organisation: OrganisationKind
+    level: Level
+    decisions: tuple[Decision, ...] = Field(min_length=1)
+    requires: tuple[str, ...] = ()
+    limit_working_days: Positive
+
+
+class RouteTable(Table):
+    """Ordered steps; the names in one step run side by side."""
+
+    USED_BY: ClassVar[str] = "S1.2 · rules.routes.after_decision"
+
+    title: str
+    steps: tuple[tuple[str, ...], ...] = Field(min_length=1)
+    return_to: ReturnTo
+
+
+class Document(Table):
+    """A text that a person reads or signs before submitting."""
+
+    USED_BY: ClassVar[str] = "S1.4 · policies.pack.Pack.document"
+
+    title: str
+    version: str
+    points: tuple[str, ...] = Field(min_length=1)
+
+
+class TemplateTable(Table):
+    """A message template as it is registered at the platform: its typed keys with what they hold."""
+
+    USED_BY: ClassVar[str] = "S18.7 · rules.words.fill_fields"
+
+    title: str
+    keys: dict[str, str] = Field(min_length=2, max_length=5)
+
+
+class NoticeTable(Table):
+    """One kind of notice: when, to whom by which ways, in which words."""
+
+    USED_BY: ClassVar[str] = "S11.2 · rules.notices.step_on"
+
+    title: str
+    notice_class: NoticeClass = Field(alias="class")
+    priority: int = Field(ge=1, le=5)
+    ladder: tuple[Channel, ...] = Field(min_length=1)
+    steps: tuple[int, ...] = (0,)
+    repeat_every_days: Positive | None = None
+    too_late_days: Days = 0
+    too_late_hours: Positive | None = None
+    obeys_quiet_hours: bool = True
+    reminder: bool = False
+    template: str
+    fields: dict[str, str]
+    message: str
+    sms: str = ""
+    task: str = ""
+    detail: str = ""
+
+    @model_validator(mode="after")
+    def _fit_to_send(self) -> NoticeTable:
+        problem = self._problem()
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def _problem(self) -> str | None:
+        shown = [*self.fields.values(), self.message, self.sms]
+        private = sorted({each for words in shown for each in placeholders(words)} - LOCK_SCREEN_FACTS)
+        unknown = sorted(set(placeholders(self.detail + self.task)) - LOCK_SCREEN_FACTS - PRIVATE_FACTS)
+        unfit = [
+            problem for key, words in self.fields.items() if (problem := check_field(key, longest(words)))
+        ]
+        if private:
+            return f"{{{private[0]}}} may not be seen on a lock screen (S18.5); it may stand in `detail`"
+        if unknown:
+            return f"{{{unknown[0]}}} is not a fact that notices know"
+        if unfit:
+            return unfit[0]
+        if any("code" in placeholders(words) for words in (*self.fields.values(), self.message, self.detail)):
+            return "{code} goes to the person's own phone and nowhere else: it may stand in `sms` only (S1.7)"
+        if self.notice_class is NoticeClass.COLLECTION and not self.obeys_quiet_hours:
+            return "a collection notice must obey quiet hours (S11.5)"
+        if list(self.steps) != sorted(set(self.steps)):
+            return "steps must rise"
+        if (Channel.SMS in self.ladder) != bool(self.sms):
+            return "an sms rung and `sms` words go together"
+        if (Channel.CADRE_TASK in self.ladder) != bool(self.task):
+            return "a cadre_task rung and `task` words go together"
+        return None
+
+
+class Contents(Frozen):
+    """A whole pack with all that it inherits."""
+
+    pack: Head
+    application: Application
+    limits: Limits
+    rates: Rates
+    industries: Industries
+    visit: Visit
+    escalation: Escalation
+    contact: Contact
+    loan: Loan
+    channels: Channels
+    products: dict[str, Product]
+    stages: dict[str, StageTable]
+    routes: dict[str, RouteTable]
+    documents: dict[str, Document]
+    templates: dict[str, TemplateTable]
+    notices: dict[str, NoticeTable]
+
+    @model_validator(mode="after")
+    def _hang_together(self) -> Contents:
+        problem = next(self._loose_ends(), None)
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def _loose_ends(self) -> Iterator[str]:
+        for name, route in self.routes.items():
+            yield from _route_problems(name, route, self.stages)
+        for name, notice in self.notices.items():
+            yield from _notice_problems(name, notice, self.templates)
+        for stage in self.visit.blocks_stage.ever():
+            if stage and stage not in self.stages:
+                yield f"visit.blocks_stage names {stage!r}, there is no such stage"
+        for name in (each for routes in self.visit.routes.ever() for each in routes):
+            if name not in self.routes:
+                yield f"visit.routes names {name!r}, there is no such route"
+
+
+def _route_problems(name: str, route: RouteTable, stages: Mapping[str, StageTable]) -> Iterator[str]:
+    named = [stage for step in route.steps for stage in step]
+    for stage in named:
+        if stage not in stages:
+            yield f"routes.{name}.steps names {stage!r}, there is no such stage"
+    if len(set(named)) < len(named):
+        yield f"routes.{name}.steps names a stage twice"
+    if any(not step for step in route.steps):
+        yield f"routes.{name}.steps holds an empty step"
+
+
+def _notice_problems(name: str, notice: NoticeTable, templates: Mapping[str, TemplateTable]) -> Iterator[str]:
+    if notice.template not in templates:
+        yield f"notices.{name}.template names {notice.template!r}, there is no such template"
+    elif set(notice.fields) != set(templates[notice.template].keys):
+        wanted = ", ".join(templates[notice.template].keys)
+        yield f"notices.{name}.fields must be exactly those of the template {notice.template}: {wanted}"
+
+
+TABLES: Mapping[str, type[Table]] = {
+    "products": Product,
+    "stages": StageTable,
+    "routes": RouteTable,
+    "documents": Document,
+    "templates": TemplateTable,
+    "notices": NoticeTable,
+}
+"""Sections of named tables: a county may change single fields of one."""
+SECTIONS: Mapping[str, type[Frozen]] = {
+    "application": Application,
+    "limits": Limits,
+    "rates": Rates,
+    "industries": Industries,
+    "visit": Visit,
+    "escalation": Escalation,
+    "contact": Contact,
+    "loan": Loan,
+    "channels": Channels,
+}
+"""Sections of single values: a county replaces a value together with its source."""
