@@ -1,0 +1,330 @@
+"""The command line of `tianxin`: every command is a function here, its help the first line of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.config import ConfigError, Settings
+from bot.database import DatabaseError
+
+cli = typer.Typer(
+    name="tianxin",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="田信 Tianxin: the WeChat backend of village micro-credit.",
+)
+jobs = typer.Typer(no_args_is_help=True, help="What runs by the clock.")
+policy = typer.Typer(no_args_is_help=True, help="County packs: what differs between counties, with sources.")
+cli.add_typer(jobs, name="job")
+cli.add_typer(policy, name="policy")
+console = Console()
+complaints = Console(stderr=True, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; what is wrong with settings, packs or database is said in one sentence."""
+    try:
+        cli()
+    except (ConfigError, DatabaseError) as error:
+        _complain(error)
+    except ValueError as error:
+        from policies import PolicyError
+
+        if not isinstance(error, PolicyError):
+            raise
+        _complain(error)
+
+
+def _complain(error: Exception) -> NoReturn:
+    complaints.print("[red]tianxin:[/]", escape(str(error)), highlight=False)
+    sys.exit(2)
+
+
+def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> Any:
+    """Run a coroutine with uvloop where there is one; SIGTERM and Ctrl-C set its stop event."""
+
+    async def until_stopped() -> Any:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        return await work(stop)
+
+    if sys.platform == "win32":
+        return asyncio.run(work(asyncio.Event()))
+    import uvloop
+
+    return uvloop.run(until_stopped())
+
+
+def _settings(**changes: Any) -> Settings:
+    settings = replace(Settings.from_environment(), **changes)
+    settings.check()
+    return settings
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8080,
+    data: Annotated[str, typer.Option(help="small (Changge) or xingyi")] = "small",
+    at: Annotated[str, typer.Option(help="where the clock starts: 2026-11-28T09:00; at night 09:00")] = "",
+) -> None:
+    """Everything in one process, with three phones to play with. Needs no WeChat account."""
+    if data not in ("small", "xingyi"):
+        raise typer.BadParameter("small or xingyi", param_hint="--data")
+    environ = {**os.environ, "TIANXIN_ENV": "demo"}
+    settings = replace(Settings.from_environment(environ), port=str(port))
+    settings = replace(settings, now=at or settings.now or _by_day())
+    settings.check()
+
+    async def run(stop: asyncio.Event) -> None:
+        from bot.demo import run_demo
+
+        with console.status("database, migrations, demo county …"):
+            context = run_demo(settings, data)
+            running = await context.__aenter__()
+        try:
+            _print_demo(running)
+            await stop.wait()
+        finally:
+            await context.__aexit__(None, None, None)
+
+    _run(run)
+
+
+def _by_day() -> str:
+    """Where the clock starts: now, or 09:00 of today while people in China sleep and are left alone."""
+    from bot.config import SHANGHAI
+    from bot.runtime import Clock
+
+    local = Clock().now().astimezone(SHANGHAI)
+    return "" if 8 <= local.hour < 20 else f"{local:%Y-%m-%d}T09:00"
+
+
+def _print_demo(running: Any) -> None:
+    console.print("\n[bold green]田信 Tianxin[/] is running. Open this page and play:\n")
+    console.print(f"    [bold]{running.phones_url}[/]\n")
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("phone")
+    table.add_column("who")
+    for person in running.people:
+        table.add_row(person.name, person.title)
+    console.print(table)
+    console.print("\nAs 张守田 say [bold]我要贷款[/]; the others find their tasks under [bold]待办[/].")
+    console.print("Ctrl-C stops it; the data stays in var/ (delete that folder to begin afresh).\n")
+
+
+@cli.command()
+def serve() -> None:
+    """The web process: WeChat's pushes, the mini-program's JSON, the pages. Any number of them."""
+    from bot import app
+
+    _run(lambda stop: app.serve(_settings(), stop))
+
+
+@cli.command()
+def worker() -> None:
+    """The worker process: sends, scans, fetches. Any number of them."""
+    from bot import app
+
+    _run(lambda stop: app.work(_settings(), stop))
+
+
+@cli.command()
+def scheduler() -> None:
+    """The scheduler process: says when. One is enough, more do no harm."""
+    from bot import app
+
+    _run(lambda stop: app.tick(_settings(), stop))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> None:
+        from bot import app
+
+        async with app.open_runtime(settings, migrate=True):
+            pass
+
+    _run(run)
+    console.print("schema is up to date")
+
+
+@cli.command()
+def doctor(
+    settings_only: Annotated[bool, typer.Option("--settings", help="print the settings and stop")] = False,
+) -> None:
+    """Check settings, connections and the invariants; exit 1 when one is broken, naming it."""
+    if settings_only:
+        _print_settings()
+        return
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> list[str]:
+        from actions import invariants
+        from bot import app, connections
+
+        async with app.open_runtime(settings) as runtime:
+            needed = await connections.check_all(runtime)
+            findings = await invariants.check_all(runtime.now(), Path(settings.var) / "files")
+        table = Table(box=None, padding=(0, 2), show_header=False)
+        for each in needed:
+            table.add_row(each.name, "[green]fine[/]" if each.fine else "[red]BROKEN[/]", escape(each.words))
+        for finding in findings:
+            mark = "[green]holds[/]" if finding.holds else f"[red]BROKEN ({finding.broken})[/]"
+            table.add_row(finding.name, mark, finding.meaning)
+        console.print(table)
+        return [c.name for c in needed if not c.fine] + [f.name for f in findings if not f.holds]
+
+    if broken := _run(run):
+        complaints.print("[red]broken:[/]", escape("; ".join(broken)), highlight=False)
+        raise typer.Exit(1)
+
+
+def _print_settings() -> None:
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("setting")
+    table.add_column("default")
+    table.add_column("what it is")
+    for item in fields(Settings):
+        table.add_row(f"TIANXIN_{item.name.upper()}", repr(item.default), item.metadata["help"])
+    console.print(table)
+
+
+@cli.command("demo-data")
+def demo_data(
+    loans: Annotated[int, typer.Option(min=1, help="how many loans")],
+    county: Annotated[str, typer.Option(help="pack: changge or xingyi")] = "changge",
+    seed: Annotated[int, typer.Option(help="the same seed makes the same county")] = 1,
+) -> None:
+    """Fill the database with a reproducible county of so many loans."""
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from actions import big_county
+        from bot import app
+
+        async with app.open_runtime(settings, migrate=True) as runtime:
+            pack = runtime.packs[county]
+            label = TextColumn("{task.description}")
+            with Progress(
+                label, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+            ) as bar:
+                line = bar.add_task("loans", total=loans)
+                try:
+                    await big_county.make(
+                        pack, loans, seed, runtime.now(), lambda n: bar.update(line, completed=n)
+                    )
+                except ValueError as error:
+                    raise DatabaseError(str(error)) from error
+
+    _run(run)
+
+
+@jobs.command("list")
+def job_list() -> None:
+    """The jobs, when they run, and what they do."""
+    from scheduler.jobs import JOBS
+
+    table = Table(box=None, padding=(0, 2))
+    for column in ("job", "when (Asia/Shanghai)", "missed slots", "what it does"):
+        table.add_column(column)
+    for job in JOBS:
+        table.add_row(job.name, job.schedule, job.catch_up, (job.run.__doc__ or "").strip().split("\n")[0])
+    console.print(table)
+
+
+@jobs.command("run")
+def job_run(
+    name: Annotated[str, typer.Argument(help="a name of `tianxin job list`")],
+    on: Annotated[str, typer.Option("--on", help="business date: 2026-11-28")],
+    county: Annotated[str, typer.Option(help="pack name; empty: every county")] = "",
+) -> None:
+    """Run one slot by hand, through the same door as the clock; a second time changes nothing."""
+    from scheduler.jobs import BY_NAME
+
+    settings, day = _settings(), _day(on)
+    if name not in BY_NAME:
+        raise typer.BadParameter(f"no job {name!r}; there are {', '.join(BY_NAME)}", param_hint="NAME")
+
+    async def run(stop: asyncio.Event) -> None:
+        from bot import app
+        from scheduler import runner
+
+        async with app.open_runtime(settings) as runtime:
+            for pack in [runtime.packs[county]] if county else runtime.packs:
+                with console.status(f"{name} {day} {pack.title} …"):
+                    result = await runner.run_slot(runtime, name, pack.county, day)
+                counts = ", ".join(f"{what} {count}" for what, count in result.items())
+                console.print(f"{pack.title}: {counts or 'nothing to do'}", highlight=False)
+
+    _run(run)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"a day looks like 2026-11-28, not {text!r}", param_hint="--on") from None
+
+
+@policy.command("explain")
+def policy_explain(
+    key: Annotated[str, typer.Argument(help="such as application.term_max_months; empty: all keys")] = "",
+    county: Annotated[str, typer.Option(help="pack name")] = "changge",
+    on: Annotated[str, typer.Option(help="the day; default today")] = "",
+) -> None:
+    """A value of a pack, the passage it comes from, and where it is used."""
+    from bot.runtime import Clock
+    from policies import load_packs
+
+    settings = Settings.from_environment()
+    pack = load_packs(Path(settings.policy_dir) if settings.policy_dir else None)[county]
+    if not key:
+        console.print("\n".join(pack.keys()))
+        return
+    found = pack.explain(key, _day(on) if on else Clock().today())
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for row in ("key", "name", "value", "source", "text", "note", "origin", "used_by"):
+        table.add_row(row, str(getattr(found, row)))
+    console.print(table)
+
+
+@cli.command()
+def shell(
+    as_: Annotated[str, typer.Option("--as", help="openid of the person who talks")],
+    account: Annotated[str, typer.Option(help="account name; default: the first service account")] = "",
+    record: Annotated[Path | None, typer.Option(help="write a transcript")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="check a transcript; exit 1 where an answer differs")
+    ] = None,
+) -> None:
+    """Talk to the bot in the terminal, through the real pipeline."""
+    from bot import shell as terminal
+
+    settings = _settings()
+    code = _run(lambda stop: terminal.run(settings, as_, account, record, replay, console))
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()
