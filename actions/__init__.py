@@ -1,0 +1,1 @@
+"""Verbs: check, change rows, audit, queue notices – one transaction each."""

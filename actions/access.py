@@ -1,0 +1,215 @@
+"""Who somebody is and the only doors to rows for a person. What is out of scope looks as if it were absent.
+
+An actor is a person with the posts he holds today, his own and those delegated to him. A post covers the
+region it names and everything below it: a county code covers its towns, a town code its villages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from tortoise.expressions import Q
+
+from bot.errors import NotFound, RuleRefused
+from models.application import LoanApplication, Task
+from models.loan import Loan
+from models.people import Delegation, Person, Post, WechatUser
+from rules.regions import covers
+
+STAFF_ROLES = (
+    "cadre",
+    "town_clerk",
+    "county_clerk",
+    "loan_officer",
+    "bank_officer",
+    "guarantor_officer",
+    "administrator",
+)
+
+
+@dataclass(frozen=True)
+class HeldPost:
+    """A post somebody may act for today; `for_person_id` is its holder when it is delegated."""
+
+    post_id: int
+    role: str
+    organisation_id: int
+    region: str
+    for_person_id: int | None = None
+
+    def covers(self, region: str) -> bool:
+        """Whether the 12-digit code `region` lies in this post's region."""
+        return covers(self.region, region)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """The person behind a request or message, with today's posts."""
+
+    person_id: int
+    county: str
+    account: str
+    openid: str
+    channel: str
+    posts: tuple[HeldPost, ...] = ()
+
+    @property
+    def staff(self) -> bool:
+        return bool(self.posts)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(post.role for post in self.posts)
+
+
+async def actor_for(
+    account: str,
+    county: str,
+    openid: str,
+    *,
+    on: date,
+    now: datetime,
+    channel: str,
+    unionid: str | None = None,
+) -> Actor:
+    """The actor behind an openid; somebody new becomes a person without a name.
+
+    The same `unionid` in another account of the county is the same person.
+    """
+    user = await WechatUser.get_or_none(account=account, openid=openid)
+    if user is None:
+        user = await _meet(account, county, openid, unionid, now)
+    elif unionid and not user.unionid:  # a push of the chat does not carry it, a login does
+        await WechatUser.filter(id=user.id).update(unionid=unionid)
+    return Actor(
+        person_id=user.person_id,
+        county=county,
+        account=account,
+        openid=openid,
+        channel=channel,
+        posts=await posts_held(user.person_id, on),
+    )
+
+
+async def _meet(account: str, county: str, openid: str, unionid: str | None, now: datetime) -> WechatUser:
+    same = WechatUser.filter(unionid=unionid, county=county).order_by("id")
+    known = await same.first() if unionid else None
+    person_id = known.person_id if known else (await Person.create(county=county, created_at=now)).id
+    # two first messages at once: the unique key decides, the loser's empty person stays behind unused
+    await WechatUser.bulk_create(
+        [WechatUser(county=county, account=account, openid=openid, unionid=unionid, person_id=person_id)],
+        on_conflict=["account", "openid"],
+        ignore_conflicts=True,
+    )
+    return await WechatUser.get(account=account, openid=openid)
+
+
+async def posts_held(person_id: int, on: date) -> tuple[HeldPost, ...]:
+    """The posts a person may act for on a day: his own, then those delegated to him."""
+    current = Q(from_on__lte=on) & (Q(to_on__isnull=True) | Q(to_on__gte=on))
+    own = await Post.filter(current, person_id=person_id).order_by("id")
+    delegated = await Delegation.filter(
+        delegate_id=person_id, from_on__lte=on, to_on__gte=on
+    ).prefetch_related("post")
+    held = [HeldPost(p.id, p.role, p.organisation_id, p.region) for p in own]
+    for delegation in delegated:
+        post = delegation.post
+        if post.from_on <= on and (post.to_on is None or post.to_on >= on):
+            held.append(HeldPost(post.id, post.role, post.organisation_id, post.region, post.person_id))
+    return tuple(held)
+
+
+async def role_holders(
+    county: str, role: str, region: str, *, on: date, organisation_id: int | None = None
+) -> list[int]:
+    """Ids of the people who hold `role` for a region that covers `region`, delegates included, in order."""
+    posts = await Post.filter(
+        Q(from_on__lte=on) & (Q(to_on__isnull=True) | Q(to_on__gte=on)), county=county, role=role
+    ).order_by("id")
+    covering = [p for p in posts if covers(p.region, region) and organisation_id in (None, p.organisation_id)]
+    delegations = await Delegation.filter(
+        post_id__in=[p.id for p in covering], from_on__lte=on, to_on__gte=on
+    ).order_by("id")
+    people = [p.person_id for p in covering] + [d.delegate_id for d in delegations]
+    return list(dict.fromkeys(people))
+
+
+def post_for_task(actor: Actor, task: Task) -> HeldPost | None:
+    """The post by which the actor may do this task, or None."""
+    for post in actor.posts:
+        if post.role not in (task.role, task.escalated_role) or not post.covers(task.region):
+            continue
+        if post.role == task.role and task.organisation_id not in (None, post.organisation_id):
+            continue
+        return post
+    return None
+
+
+async def access_task(actor: Actor, key: str) -> Task:
+    """The task, if it is one of the actor's. Raises NotFound. Clause: S17.2."""
+    task = await Task.get_or_none(key=key, county=actor.county)
+    if task is None or post_for_task(actor, task) is None:
+        raise NotFound("没有找到这项任务，可能已经转给别人了。")
+    return task
+
+
+async def access_application(actor: Actor, key: str) -> LoanApplication:
+    """The application: one's own, one filled in for somebody, or one in the actor's scope.
+
+    Scope of a post: its region and, for a bank or guarantor, only what was routed to it. Raises NotFound.
+    Clause: S17.2.
+    """
+    application = await LoanApplication.get_or_none(key=key, county=actor.county)
+    if application is None or not _may_see(actor, application):
+        raise NotFound("没有找到这份申请。")
+    return application
+
+
+def _may_see(actor: Actor, application: LoanApplication) -> bool:
+    if actor.person_id in (application.applicant_id, application.filled_by_id):
+        return True
+    return any(_post_sees(post, application) for post in actor.posts)
+
+
+def _post_sees(post: HeldPost, application: LoanApplication) -> bool:
+    routed_to = {
+        "loan_officer": application.acquiring_bank_id,
+        "bank_officer": application.partner_bank_id,
+        "guarantor_officer": application.guarantor_id,
+    }
+    if post.role in routed_to and routed_to[post.role] != post.organisation_id:
+        return False
+    return post.role != "administrator" and post.covers(application.village)
+
+
+async def access_loan(actor: Actor, key: str) -> Loan:
+    """The loan: one's own, or one of the actor's bank, guarantor or region. Raises NotFound.
+
+    Clause: S17.2.
+    """
+    loan = await Loan.get_or_none(key=key, county=actor.county)
+    if loan is None:
+        raise NotFound("没有找到这笔贷款。")
+    for post in actor.posts:
+        bodies = {"bank_officer": loan.bank_id, "guarantor_officer": loan.guarantor_id}
+        allowed = bodies.get(post.role, post.organisation_id) == post.organisation_id
+        if allowed and post.role not in ("administrator", "loan_officer") and post.covers(loan.village):
+            return loan
+    if loan.borrower_id == actor.person_id:
+        return loan
+    raise NotFound("没有找到这笔贷款。")
+
+
+def require_staff(actor: Actor, *roles: str) -> HeldPost:
+    """The actor's first post of one of these roles. Raises RuleRefused. Clause: S17.1."""
+    for post in actor.posts:
+        if not roles or post.role in roles:
+            return post
+    raise RuleRefused("S17.1", "这项操作需要相应岗位的工作人员来做。", code="not_allowed")
+
+
+async def family_of(application: LoanApplication) -> frozenset[int]:
+    """Ids of the applicant and his household: nobody acts on his own or his family's case. Clause: S4.3."""
+    members = await Person.filter(household_id=application.household_id)
+    return frozenset((application.applicant_id, *(member.id for member in members)))

@@ -1,0 +1,421 @@
+"""The life of an application: submit, confirm, withdraw, supplement; what its farmer sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from actions import audit, files, routing
+from actions.access import Actor, access_application
+from actions.identity import Identity, applicant_for
+from bot import database
+from bot.errors import Conflict, RuleRefused
+from models.application import LoanApplication
+from models.conversation import Consent, Draft, StoredFile
+from models.people import Person
+from models.sealing import blind_index, content_hash, one_time_code
+from policies.pack import Pack
+from rules import application as rules
+from rules.refusal import Refusal
+from rules.routes import State, after_supplement, denied, first_step
+from rules.routes import withdraw as withdraw_rule
+
+OPEN_STATES = ("awaiting_confirmation", "in_review", "returned", "approved")
+CONFIRM_TRIES = 5
+VISIT_AGAIN = ("village", "industry", "project")
+"""Answers after whose change the cadre must look again."""
+
+
+@dataclass(frozen=True)
+class GivenConsent:
+    """A text somebody agreed to: its kind, version and SHA-256."""
+
+    kind: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a finished form says, in the terms of the rules. `answers` is the whole of it, to be sealed."""
+
+    identity: Identity
+    rules: rules.Application
+    own: bool
+    answers: Mapping[str, Any]
+    form_version: int
+    consents: Sequence[GivenConsent] = field(default_factory=tuple)
+    route: str = "online"
+    draft_key: str | None = None
+
+
+def refuse(refusals: Sequence[Refusal | None]) -> None:
+    """Raise RuleRefused for the first refusal, if there is one."""
+    for refusal in refusals:
+        if refusal is not None:
+            raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+
+
+async def submit(actor: Actor, submission: Submission, pack: Pack, now: datetime) -> LoanApplication:
+    """File an application: rules, household, consents, tasks, notices and audit in one transaction.
+
+    What a helper filled in waits for the farmer's own confirmation before it counts (S1.7). Submitting the
+    same draft again returns the application it became. Raises RuleRefused.
+    Clause: S1.1, S1.2, S1.4, S1.6, S1.7, S2.1.
+    """
+    async with database.transaction() as connection:
+        if submission.draft_key:
+            already = await _claim_draft(actor, submission.draft_key)
+            if already is not None:
+                return already
+        on = routing.on_day(now)
+        terms = pack.terms(on)
+        owed = await _owed_fen(actor.county, submission.identity)
+        refuse(rules.check_application(_with_debt(submission.rules, owed), terms, on))
+        applicant = await applicant_for(actor, submission.identity, now, own=submission.own)
+        await _refuse_second(applicant)
+        application = await _create(actor, submission, applicant, pack, now)
+        await _keep_consents(actor, application, submission.consents, now)
+        if submission.draft_key:
+            await Draft.filter(key=submission.draft_key).update(state="submitted", updated_at=now)
+        await audit.record(
+            actor.county,
+            actor.person_id,
+            "submit",
+            ("application", application.id),
+            now,
+            route=application.route,
+            **({"draft": submission.draft_key} if submission.draft_key else {}),
+        )
+        if application.state == State.AWAITING_CONFIRMATION:
+            await routing.tell_farmer(
+                connection, application, "confirm_filled_by_helper", pack, now, helper_too=False
+            )
+        else:
+            await _start(connection, application, pack, now)
+        return application
+
+
+async def _claim_draft(actor: Actor, key: str) -> LoanApplication | None:
+    """Lock the draft; the application it has already become, if it was submitted before."""
+    rows = await database.fetch("SELECT person_id, state FROM draft WHERE key = $1 FOR UPDATE", key)
+    if not rows or rows[0]["state"] == "open":
+        return None
+    if rows[0]["state"] == "submitted" and (became := await _became(rows[0]["person_id"], key)):
+        return await LoanApplication.get(id=became, county=actor.county)
+    raise Conflict("S1.1", "这份草稿已经取消或过期了，请重新填写。", code="draft_closed")
+
+
+async def _became(person_id: int, draft_key: str) -> int | None:
+    """Id of the application that a draft of this person was submitted as."""
+    rows = await database.fetch(
+        """SELECT subject_id FROM audit_entry
+           WHERE actor_id = $1 AND action = 'submit' AND details ->> 'draft' = $2""",
+        person_id,
+        draft_key,
+    )
+    return int(rows[0]["subject_id"]) if rows else None
+
+
+def _with_debt(application: rules.Application, owed_fen: int) -> rules.Application:
+    return replace(application, owed_fen=max(application.owed_fen, owed_fen))
+
+
+async def _owed_fen(county: str, identity: Identity) -> int:
+    rows = await database.fetch(
+        """SELECT coalesce(sum(l.balance_fen), 0)::bigint AS owed
+           FROM loan l JOIN person p ON p.id = l.borrower_id
+           WHERE l.county = $1 AND l.state = 'active' AND p.id_number_index = $2""",
+        county,
+        blind_index("id_number", identity.id_number),
+    )
+    return int(rows[0]["owed"])
+
+
+async def _refuse_second(applicant: Person) -> None:
+    await database.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('open', $1))", applicant.household_id
+    )
+    other = await LoanApplication.filter(household_id=applicant.household_id, state__in=OPEN_STATES).first()
+    refuse([rules.check_one_open(other.number if other else None)])
+
+
+async def _create(
+    actor: Actor, submission: Submission, applicant: Person, pack: Pack, now: datetime
+) -> LoanApplication:
+    on = routing.on_day(now)
+    route = pack.route(submission.route, on)
+    village = submission.identity.village
+    application = LoanApplication(
+        county=actor.county,
+        number=await _next_number(actor.county, pack, now),
+        applicant=applicant,
+        # who applies himself may only now be known to be somebody we knew already
+        filled_by_id=applicant.id if submission.own else actor.person_id,
+        household_id=applicant.household_id,
+        village=village,
+        applicant_kind=submission.rules.kind.value,
+        industry=submission.rules.industry,
+        amount_fen=submission.rules.amount_fen,
+        term_months=submission.rules.term_months,
+        form_version=submission.form_version,
+        answers_hash=content_hash(submission.answers),
+        route=route.name,
+        resolved_route=route.as_json(),
+        terms=pack.terms(on).as_json(),
+        acquiring_bank_id=await routing.organisation_for(actor.county, "acquiring_bank", village),
+        partner_bank_id=await routing.organisation_for(actor.county, "partner_bank", village),
+        guarantor_id=await routing.organisation_for(actor.county, "guarantor", village),
+        channel=actor.channel,
+        confirmed_by="own" if submission.own else "",
+        submitted_at=now,
+        step_entered_at=now,
+    )
+    application.seal_answers(dict(submission.answers))
+    application.progress = None
+    routing.set_progress(application, first_step(route), now)
+    if not submission.own:
+        application.state, application.expected_at = State.AWAITING_CONFIRMATION.value, None
+    application.version = 1
+    await application.save(force_create=True)
+    return application
+
+
+async def _next_number(county: str, pack: Pack, now: datetime) -> str:
+    """Application numbers without gaps: the counter row is locked until this transaction ends."""
+    day = routing.on_day(now)
+    rows = await database.fetch(
+        """INSERT INTO counter (name, county, value) VALUES ($1, $2, 1)
+           ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value""",
+        f"application:{county}:{day.year}",
+        county,
+    )
+    return f"{county}-{day.year}-{rows[0]['value']:05d}"
+
+
+async def _keep_consents(
+    actor: Actor, application: LoanApplication, consents: Sequence[GivenConsent], now: datetime
+) -> None:
+    mine = actor.person_id == application.applicant_id
+    person_id = application.applicant_id if mine else application.filled_by_id
+    await Consent.bulk_create(
+        [
+            Consent(
+                county=actor.county,
+                person_id=person_id,
+                application_id=application.id,
+                kind=consent.kind,
+                version=consent.version,
+                text_sha256=consent.sha256,
+                account=actor.account,
+                openid=actor.openid,
+                agreed_at=now,
+            )
+            for consent in consents
+        ],
+        ignore_conflicts=True,
+    )
+
+
+async def _start(
+    connection: asyncpg.Connection, application: LoanApplication, pack: Pack, now: datetime
+) -> None:
+    await routing.open_tasks(connection, application, pack, now)
+    await routing.open_visit(connection, application, pack, now)
+    await routing.tell_farmer(connection, application, "application_submitted", pack, now)
+
+
+async def _locked(application_id: int) -> LoanApplication:
+    return await LoanApplication.select_for_update().get(id=application_id)
+
+
+async def confirm(
+    actor: Actor,
+    key: str,
+    pack: Pack,
+    now: datetime,
+    *,
+    code: str | None = None,
+    signature_file: str | None = None,
+) -> LoanApplication:
+    """The farmer says that what a helper filled in is his will: from his own WeChat, by the code sent to his
+    phone, or by a photo of his signature taken on site. The last two come through whoever filled it in;
+    nobody else can confirm. Raises RuleRefused. Clause: S1.7.
+    """
+    seen = await _access_own(actor, key, "S1.7", "只有申请人本人和代填的人可以确认。")
+    wrong_code = False
+    async with database.transaction() as connection:
+        application = await _locked(seen.id)
+        if application.state != State.AWAITING_CONFIRMATION:
+            return application
+        how = await _how_confirmed(actor, application, code, signature_file)
+        if how is None:
+            application.confirm_tries += 1
+            await application.save(update_fields=["confirm_tries"])
+            wrong_code = True
+        else:
+            application.confirmed_by = how
+            application.submitted_at = application.step_entered_at = now
+            routing.set_progress(application, routing.progress_of(application), now)
+            await application.save()
+            await audit.record(
+                actor.county, actor.person_id, "confirm", ("application", application.id), now, how=how
+            )
+            await _start(connection, application, pack, now)
+    if wrong_code:
+        raise RuleRefused("S1.7", "确认码不对，请看清短信再输一次。", code="wrong_code", field="code")
+    return application
+
+
+async def _access_own(actor: Actor, key: str, rule: str, words: str) -> LoanApplication:
+    """One's own application or one that one filled in: reviewers see it, but it is not theirs to change."""
+    application = await access_application(actor, key)
+    if actor.person_id not in (application.applicant_id, application.filled_by_id):
+        raise RuleRefused(rule, words, code="not_yours")
+    return application
+
+
+async def _how_confirmed(
+    actor: Actor, application: LoanApplication, code: str | None, signature_file: str | None
+) -> str | None:
+    if actor.person_id == application.applicant_id:
+        return "wechat"
+    if signature_file:
+        await _keep_signature(actor, application, signature_file)
+        return "signature"
+    if application.confirm_tries >= CONFIRM_TRIES:
+        raise RuleRefused(
+            "S1.7",
+            "确认码输错次数太多。请拍一张本人签字的照片发过来，或者请村干部帮忙。",
+            code="too_many_tries",
+        )
+    return "code" if code and code.strip() == one_time_code(f"confirm:{application.key}") else None
+
+
+async def _keep_signature(actor: Actor, application: LoanApplication, key: str) -> None:
+    """The photo is the actor's own, taken for this, and from now on part of this application only."""
+    photo = await StoredFile.get_or_none(
+        key=key, owner_id=actor.person_id, purpose="signature", state="stored"
+    )
+    if photo is None or photo.application_id not in (None, application.id):
+        raise RuleRefused(
+            "S1.7", "请拍一张本人签字的照片。", code="signature_missing", field="signature_file"
+        )
+    await files.attach(actor, [key], application.id)
+
+
+async def expire_unconfirmed(county: str, pack: Pack, now: datetime) -> int:
+    """End what a helper filled in and the farmer never confirmed; his household is free again. How many.
+
+    It has as long as a draft. Clause: S1.1, S1.6, S1.7 (default).
+    """
+    kept = timedelta(days=pack.contents.application.expiry_days.on(routing.on_day(now)))
+    due = await LoanApplication.filter(
+        county=county, state="awaiting_confirmation", submitted_at__lte=now - kept
+    ).order_by("id")
+    return sum([await _expire(application.id, now) for application in due])
+
+
+async def _expire(application_id: int, now: datetime) -> bool:
+    async with database.transaction():
+        application = await _locked(application_id)
+        if application.state != State.AWAITING_CONFIRMATION:
+            return False
+        routing.set_progress(application, replace(routing.progress_of(application), state=State.EXPIRED), now)
+        await application.save()
+        await audit.record(application.county, None, "expire", ("application", application.id), now)
+        return True
+
+
+async def withdraw(actor: Actor, key: str, pack: Pack, now: datetime) -> LoanApplication:
+    """Take an application back before it is approved. Raises RuleRefused. Clause: S1.5."""
+    seen = await _access_own(actor, key, "S1.5", "只有申请人自己可以撤回。")
+    async with database.transaction() as connection:
+        application = await _locked(seen.id)
+        if application.state == State.WITHDRAWN:
+            return application
+        standing = withdraw_rule(routing.progress_of(application))
+        if isinstance(standing, Refusal):
+            refuse([standing])
+            raise AssertionError
+        routing.set_progress(application, standing, now)
+        await application.save()
+        await routing.close_tasks(application, now, outcome="withdrawn")
+        await audit.record(actor.county, actor.person_id, "withdraw", ("application", application.id), now)
+        await routing.tell_farmer(connection, application, "application_withdrawn", pack, now)
+        return application
+
+
+async def supplement(
+    actor: Actor, key: str, submission: Submission, pack: Pack, now: datetime
+) -> LoanApplication:
+    """Answer a 退回补充: the new answers open a new round at the stage that returned it.
+
+    The applicant stays who he is: another ID number is another application. Raises RuleRefused.
+    Clause: S1.2, S1.4, S1.5, S1.6.
+    """
+    seen = await _access_own(actor, key, "S1.5", "只有申请人自己可以补充。")
+    async with database.transaction() as connection:
+        application = await _locked(seen.id)
+        if application.state != State.RETURNED:
+            raise Conflict("S1.5", "这份申请现在不用补充材料。", code="not_returned")
+        await _keep_person(actor, application, submission.identity)
+        terms = rules.Terms.from_json(application.terms)
+        owed = await _owed_fen(actor.county, submission.identity)
+        refuse(rules.check_application(_with_debt(submission.rules, owed), terms, routing.on_day(now)))
+        before = application.answers
+        _take_over(application, submission)
+        await _keep_consents(actor, application, submission.consents, now)
+        routing.set_progress(
+            application,
+            after_supplement(routing.route_of(application), routing.progress_of(application)),
+            now,
+        )
+        changed = any(before.get(name) != submission.answers.get(name) for name in VISIT_AGAIN)
+        if changed or denied("visit") in await routing.fulfilled(application):
+            application.progress["visit_round"] = application.round
+            await routing.open_visit(connection, application, pack, now)
+        application.return_fields, application.closed_reason = [], ""
+        await application.save()
+        await routing.close_earlier_rounds(application, now)
+        await audit.record(
+            actor.county,
+            actor.person_id,
+            "supplement",
+            ("application", application.id),
+            now,
+            round=application.round,
+        )
+        await routing.open_tasks(connection, application, pack, now)
+        return application
+
+
+async def _keep_person(actor: Actor, application: LoanApplication, identity: Identity) -> None:
+    """The same person answers; he himself may correct his name and phone. Raises RuleRefused."""
+    applicant = await Person.get(id=application.applicant_id)
+    if applicant.id_number_index != blind_index("id_number", identity.id_number):
+        raise RuleRefused(
+            "S1.6",
+            "补充材料时不能换身份证号。号码填错了，请撤回这份申请，再重新申请。",
+            code="other_identity",
+            field="id_number",
+        )
+    if actor.person_id == applicant.id:
+        applicant.name, applicant.phone = identity.name, identity.phone
+        applicant.village = identity.village
+        await applicant.save()
+
+
+def _take_over(application: LoanApplication, submission: Submission) -> None:
+    application.seal_answers(dict(submission.answers))
+    application.answers_hash = content_hash(submission.answers)
+    application.village = submission.identity.village
+    application.applicant_kind = submission.rules.kind.value
+    application.industry = submission.rules.industry
+    application.amount_fen = submission.rules.amount_fen
+    application.term_months = submission.rules.term_months
+    application.form_version = submission.form_version

@@ -1,0 +1,219 @@
+"""A county of any size, to measure with and to try the night on: reproducible from its seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+
+import asyncpg
+
+from actions.routing import on_day
+from bot import database
+from models.sealing import blind_index, new_key, seal_text
+from policies import Pack
+from rules import schedule
+from rules.identity import check_digit
+
+BATCH = 5_000
+LOANS_PER_VILLAGE = 1_000
+VILLAGES_PER_TOWN = 20
+AMOUNTS_FEN = (1_000_000, 2_000_000, 3_000_000, 5_000_000)
+MONTHS = (12, 24, 36)
+LATE_SHARE = 0.06
+"""How many loans have not paid their last lines."""
+SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
+GIVEN = "守田秀英建国春梅有福志远桂兰玉珍德胜金凤长山小红大海永强"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One loan before it is written."""
+
+    number: int
+    village: str
+    amount_fen: int
+    months: int
+    method: str
+    disbursed_on: date
+    late_lines: int
+
+
+async def make(pack: Pack, loans: int, seed: int, now: datetime, progress: Callable[[int], None]) -> None:
+    """Add a county of `loans` loans to an empty database; `progress` is told how many are written.
+
+    Raises ValueError when the county has loans already: nothing is mixed with real rows.
+    """
+    rows = await database.fetch("SELECT 1 FROM loan WHERE county = $1 LIMIT 1", pack.county)
+    if rows:
+        raise ValueError(f"county {pack.county} has loans already; use an empty database")
+    on = on_day(now)
+    plans = _plans(pack.county, loans, random.Random(seed), on)
+    async with database.pool().acquire() as connection:
+        bank = await _frame(connection, pack, loans, now)
+        written = 0
+        while batch := list(islice(plans, BATCH)):
+            async with connection.transaction():
+                await _write(connection, pack, bank, batch, on, now)
+            written += len(batch)
+            progress(written)
+        for table in ("person", "loan", "instalment"):
+            await connection.execute(f"ANALYZE {table}")
+
+
+def _plans(county: str, loans: int, chance: random.Random, on: date) -> Iterator[Plan]:
+    for number in range(loans):
+        months = chance.choice(MONTHS)
+        age_days = chance.randrange(1, months * 30 - 1)
+        yield Plan(
+            number=number,
+            village=_village(county, number // LOANS_PER_VILLAGE),
+            amount_fen=chance.choice(AMOUNTS_FEN),
+            months=months,
+            method="bullet" if chance.random() < 0.2 else "interest_only",
+            disbursed_on=on - timedelta(days=age_days),
+            late_lines=chance.randrange(1, 4) if chance.random() < LATE_SHARE else 0,
+        )
+
+
+def _village(county: str, index: int) -> str:
+    town, village = divmod(index, VILLAGES_PER_TOWN)
+    return f"{county}{500 + town:03d}{201 + village:03d}"
+
+
+async def _frame(connection: asyncpg.Connection, pack: Pack, loans: int, now: datetime) -> int:
+    """Regions and the bank; returns the bank's id."""
+    villages = -(-loans // LOANS_PER_VILLAGE)
+    towns = -(-villages // VILLAGES_PER_TOWN)
+    regions = [(f"{pack.county}000000", pack.county, pack.title)]
+    regions += [(f"{pack.county}{500 + t:03d}000", pack.county, f"第{t + 1}镇") for t in range(towns)]
+    regions += [(_village(pack.county, v), pack.county, f"第{v + 1}村") for v in range(villages)]
+    await connection.executemany(
+        "INSERT INTO region (code, county, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", regions
+    )
+    return int(
+        await connection.fetchval(
+            """INSERT INTO organisation (county, key, kind, name, region)
+               VALUES ($1, $2, 'partner_bank', '测算银行', $3)
+               ON CONFLICT (county, kind, name) DO UPDATE SET region = excluded.region RETURNING id""",
+            pack.county,
+            new_key(),
+            f"{pack.county}000000",
+        )
+    )
+
+
+async def _write(
+    connection: asyncpg.Connection, pack: Pack, bank: int, batch: list[Plan], on: date, now: datetime
+) -> None:
+    people = await _reserve(connection, "person", len(batch))
+    loans = await _reserve(connection, "loan", len(batch))
+    await connection.copy_records_to_table(
+        "person",
+        records=[_person(pack.county, plan, people + at, now) for at, plan in enumerate(batch)],
+        columns=[
+            "id", "county", "key", "name_sealed", "id_number_sealed", "id_number_index", "phone_sealed",
+            "phone_index", "village", "detailed_notices", "created_at",
+        ],
+    )  # fmt: skip
+    lines = [_lines(plan, pack, on) for plan in batch]
+    await connection.copy_records_to_table(
+        "loan",
+        records=[
+            _loan(pack, bank, plan, loans + at, people + at, now) for at, plan in enumerate(batch)
+        ],
+        columns=[
+            "id", "county", "key", "number", "bank_id", "borrower_id", "village", "principal_fen",
+            "balance_fen", "annual_rate_bp", "day_count", "method", "settlement_cycle", "disbursed_on",
+            "maturity_on", "state", "created_at",
+        ],
+    )  # fmt: skip
+    await connection.copy_records_to_table(
+        "instalment",
+        records=[
+            (pack.county, loans + at, *line) for at, of_loan in enumerate(lines) for line in of_loan
+        ],
+        columns=[
+            "county", "loan_id", "number", "kind", "due_on", "days", "principal_fen", "interest_fen",
+            "paid_principal_fen", "paid_interest_fen", "paid_on",
+        ],
+    )  # fmt: skip
+
+
+async def _reserve(connection: asyncpg.Connection, table: str, count: int) -> int:
+    """The first of `count` ids of a table, taken from its sequence in one step."""
+    return int(
+        await connection.fetchval(
+            "SELECT setval(pg_get_serial_sequence($1, 'id'), "
+            "nextval(pg_get_serial_sequence($1, 'id')) + $2 - 1) - $2 + 1",
+            table,
+            count,
+        )
+    )
+
+
+def _person(county: str, plan: Plan, person_id: int, now: datetime) -> tuple[object, ...]:
+    key = new_key()
+    name = SURNAMES[plan.number % 20] + GIVEN[plan.number // 20 % 28] + GIVEN[plan.number // 560 % 28]
+    birth = date(1962, 1, 1) + timedelta(days=plan.number * 9 % 14_000)
+    body = f"{county}{birth:%Y%m%d}{plan.number // 14_000 % 1000:03d}"
+    id_number = body + check_digit(body)
+    phone = f"139{plan.number:08d}"
+    return (
+        person_id,
+        county,
+        key,
+        seal_text(name, "person", "name", key),
+        seal_text(id_number, "person", "id_number", key),
+        blind_index("id_number", id_number),
+        seal_text(phone, "person", "phone", key),
+        blind_index("phone", phone),
+        plan.village,
+        False,
+        now,
+    )
+
+
+def _loan(
+    pack: Pack, bank: int, plan: Plan, loan_id: int, person_id: int, now: datetime
+) -> tuple[object, ...]:
+    return (
+        loan_id, pack.county, new_key(), f"D{plan.number:09d}", bank, person_id, plan.village,
+        plan.amount_fen, plan.amount_fen, 435, "actual/360", plan.method,
+        "quarterly" if plan.method == "interest_only" else "", plan.disbursed_on,
+        schedule.add_months(plan.disbursed_on, plan.months), "active", now,
+    )  # fmt: skip
+
+
+def _lines(plan: Plan, pack: Pack, on: date) -> list[tuple[object, ...]]:
+    rows = _schedule(plan.amount_fen, plan.months, plan.method, plan.disbursed_on)
+    past = [row for row in rows if row.due_on < on]
+    unpaid_from = past[-plan.late_lines].number if plan.late_lines and len(past) >= plan.late_lines else None
+    lines: list[tuple[object, ...]] = []
+    for row in rows:
+        paid = row.due_on < on and (unpaid_from is None or row.number < unpaid_from) and not row.principal_fen
+        lines.append(
+            (
+                row.number,
+                "maturity" if row.principal_fen else "settlement",
+                row.due_on,
+                row.days,
+                row.principal_fen,
+                row.interest_fen,
+                0,
+                row.interest_fen if paid else 0,
+                row.due_on if paid else None,
+            )
+        )
+    return lines
+
+
+@lru_cache(maxsize=200_000)
+def _schedule(amount_fen: int, months: int, method: str, start_on: date) -> list[schedule.Instalment]:
+    maturity_on = schedule.add_months(start_on, months)
+    if method == "bullet":
+        return schedule.bullet(amount_fen, 435, start_on, maturity_on)
+    return schedule.interest_only(amount_fen, 435, start_on, maturity_on, "quarterly")

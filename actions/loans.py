@@ -1,0 +1,372 @@
+"""Loans: the bank records the disbursement and repayments; the borrower sees his plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from tortoise.exceptions import IntegrityError
+
+from actions import audit, routing
+from actions.access import Actor, HeldPost, access_loan, access_task, family_of, require_staff
+from actions.applications import refuse
+from actions.tasks import advance, take
+from bot import database
+from bot.errors import Conflict, RuleRefused
+from models.application import LoanApplication
+from models.loan import Instalment, Loan, Repayment
+from models.people import Person
+from models.sealing import new_key, seal_text
+from policies.pack import Pack
+from rules import application as application_rules
+from rules import schedule as rules
+from rules.routes import Decision
+from rules.tasks import check_reviewer
+
+NUMBER_MAX = 40
+
+
+@dataclass(frozen=True)
+class Disbursement:
+    """What the bank tells of a loan it has paid out. Money in fen, the yearly rate in basis points."""
+
+    number: str
+    amount_fen: int
+    disbursed_on: date
+    account: str
+    annual_rate_bp: int
+    term_months: int
+    method: str
+    settlement_cycle: rules.Cycle | None = None
+
+
+@dataclass(frozen=True)
+class InstalmentView:
+    """A line of the plan."""
+
+    number: int
+    kind: str
+    due_on: date
+    principal_fen: int
+    interest_fen: int
+    paid_fen: int
+    paid_on: date | None
+    days_past_due: int
+
+    @property
+    def owed_fen(self) -> int:
+        return self.principal_fen + self.interest_fen - self.paid_fen
+
+
+@dataclass(frozen=True)
+class LoanView:
+    """A loan as its borrower or its bank sees it."""
+
+    key: str
+    number: str
+    principal_fen: int
+    balance_fen: int
+    annual_rate_bp: int
+    method: str
+    disbursed_on: date
+    maturity_on: date
+    state: str
+    next: InstalmentView | None
+    overdue_fen: int
+    instalments: tuple[InstalmentView, ...]
+
+
+async def disburse(actor: Actor, task_key: str, given: Disbursement, pack: Pack, now: datetime) -> Loan:
+    """Record a disbursement: loan, schedule, end of the route and the farmer's notice in one transaction.
+
+    Sent again with the same number it returns the loan that is there. Raises RuleRefused.
+    Clause: S4.7, S11.1, S3.5.
+    """
+    task = await access_task(actor, task_key)
+    if task.kind != "disburse" or task.application_id is None:
+        raise RuleRefused("S4.7", "这项任务不是放款登记。", code="not_a_disbursement")
+    async with database.transaction() as connection:
+        application = await LoanApplication.select_for_update().get(id=task.application_id)
+        known = await Loan.get_or_none(application_id=application.id)
+        if known is not None and _is_same(known, given):
+            return known
+        if known is not None or task.state != "open":
+            raise Conflict("S4.7", "这笔贷款已经登记放款了。", code="already_disbursed")
+        refuse([check_reviewer(actor.person_id, family_ids=await family_of(application))])
+        _check(application, given, pack, now)
+        loan = await _create(application, task.organisation_id, given, pack, now)
+        await take(task, actor, "approve", now)
+        await audit.record(actor.county, actor.person_id, "disburse", ("loan", loan.id), now)
+        await advance(connection, actor, application, task.stage, Decision.APPROVE, pack, now)
+        await routing.tell_farmer(
+            connection,
+            application,
+            "application_disbursed",
+            pack,
+            now,
+            amount=application_rules.yuan(loan.principal_fen),
+            due_on=routing.said_on(loan.maturity_on),
+        )
+        return loan
+
+
+def _is_same(loan: Loan, given: Disbursement) -> bool:
+    return (loan.number, loan.principal_fen, loan.annual_rate_bp, loan.disbursed_on, loan.method) == (
+        given.number.strip(), given.amount_fen, given.annual_rate_bp, given.disbursed_on, given.method,
+    )  # fmt: skip
+
+
+def _check(application: LoanApplication, given: Disbursement, pack: Pack, now: datetime) -> None:
+    on = routing.on_day(now)
+    number = given.number.strip()
+    account = given.account.replace(" ", "")
+    if not 1 <= len(number) <= NUMBER_MAX:
+        raise RuleRefused("S4.7", "请填借据号。", code="number", field="number")
+    if not account.isdigit() or not 8 <= len(account) <= 32:
+        raise RuleRefused("S4.7", "收款账号应是8到32位数字，请核对。", code="account", field="account")
+    if given.amount_fen > application.amount_fen:
+        raise RuleRefused("S4.7", "放款金额不能超过申请金额。", code="amount_over", field="amount")
+    if not routing.on_day(application.step_entered_at) <= given.disbursed_on <= on:
+        words = "放款日期不能早于同意贷款的那天，也不能晚于今天。"
+        raise RuleRefused("S4.7", words, code="date", field="disbursed_on")
+    if given.method not in ("interest_only", "bullet"):
+        raise RuleRefused(
+            "S11.1", "还款方式请选：按期付息到期还本，或一次性还本付息。", code="method", field="method"
+        )
+    terms = application_rules.Terms.from_json(application.terms)
+    asked = application_rules.Application(
+        kind=application_rules.ApplicantKind(application.applicant_kind),
+        id_number="",
+        amount_fen=given.amount_fen,
+        term_months=given.term_months,
+        industry=application.industry,
+    )
+    refuse(
+        [
+            application_rules.check_amount(asked, terms),
+            application_rules.check_term(given.term_months, terms),
+            application_rules.check_rate(replace(asked, rate_bp=given.annual_rate_bp), terms),
+        ]
+    )
+
+
+async def _create(
+    application: LoanApplication, bank_id: int | None, given: Disbursement, pack: Pack, now: datetime
+) -> Loan:
+    on = routing.on_day(now)
+    key = new_key()
+    if bank_id is None:
+        raise RuleRefused("S4.7", "这份申请还没有指定合作银行，请联系县中心。", code="no_bank")
+    if await Loan.filter(bank_id=bank_id, number=given.number.strip()).exists():
+        raise Conflict("S4.7", "这个借据号已经用过了，请核对。", code="number_used", field="number")
+    maturity_on = rules.add_months(given.disbursed_on, given.term_months)
+    loan = await Loan.create(
+        county=application.county,
+        key=key,
+        number=given.number.strip(),
+        bank_id=bank_id,
+        guarantor_id=application.guarantor_id,
+        application_id=application.id,
+        borrower_id=application.applicant_id,
+        household_id=application.household_id,
+        village=application.village,
+        principal_fen=given.amount_fen,
+        balance_fen=given.amount_fen,
+        annual_rate_bp=given.annual_rate_bp,
+        day_count=pack.contents.loan.day_count.on(on),
+        method=given.method,
+        settlement_cycle=(given.settlement_cycle or "quarterly") if given.method == "interest_only" else "",
+        disbursed_on=given.disbursed_on,
+        maturity_on=maturity_on,
+        account_sealed=seal_text(given.account.replace(" ", ""), "loan", "account", key),
+        created_at=now,
+    )
+    lines = plan_lines(given, maturity_on, pack, on)
+    await Instalment.bulk_create(
+        [
+            Instalment(
+                county=application.county,
+                loan_id=loan.id,
+                number=line.number,
+                kind="maturity" if line.principal_fen else "settlement",
+                due_on=line.due_on,
+                days=line.days,
+                principal_fen=line.principal_fen,
+                interest_fen=line.interest_fen,
+                paid_on=None if line.total_fen else line.due_on,  # nothing to pay is nothing to be late with
+            )
+            for line in lines
+        ]
+    )
+    return loan
+
+
+def plan_lines(given: Disbursement, maturity_on: date, pack: Pack, on: date) -> Sequence[rules.Instalment]:
+    """The schedule of a disbursement under the pack. Clause: S11.1."""
+    day_count = pack.contents.loan.day_count.on(on)
+    if given.method == "bullet":
+        return rules.bullet(
+            given.amount_fen, given.annual_rate_bp, given.disbursed_on, maturity_on, day_count=day_count
+        )
+    return rules.interest_only(
+        given.amount_fen,
+        given.annual_rate_bp,
+        given.disbursed_on,
+        maturity_on,
+        cycle=given.settlement_cycle or "quarterly",
+        settlement_day=pack.contents.loan.settlement_day.on(on),
+        day_count=day_count,
+        last_line=pack.contents.loan.last_line.on(on),
+    )
+
+
+async def my_loans(actor: Actor, on: date) -> list[LoanView]:
+    """The actor's own loans, the newest first. Clause: S1.5."""
+    loans = await Loan.filter(borrower_id=actor.person_id).order_by("-id")
+    return [await _view(loan, on) for loan in loans]
+
+
+async def view_loan(actor: Actor, key: str, on: date) -> LoanView:
+    """One loan with its schedule. Raises NotFound. Clause: S17.2."""
+    return await _view(await access_loan(actor, key), on)
+
+
+async def _view(loan: Loan, on: date) -> LoanView:
+    rows = await Instalment.filter(loan_id=loan.id).order_by("number")
+    lines = tuple(_line(row, on) for row in rows)
+    unpaid = [line for line in lines if line.paid_on is None]
+    return LoanView(
+        key=loan.key,
+        number=loan.number,
+        principal_fen=loan.principal_fen,
+        balance_fen=loan.balance_fen,
+        annual_rate_bp=loan.annual_rate_bp,
+        method=loan.method,
+        disbursed_on=loan.disbursed_on,
+        maturity_on=loan.maturity_on,
+        state=loan.state,
+        next=unpaid[0] if unpaid else None,
+        overdue_fen=sum(line.owed_fen for line in unpaid if line.days_past_due > 0),
+        instalments=lines,
+    )
+
+
+def _line(row: Instalment, on: date) -> InstalmentView:
+    past = max(0, (on - row.due_on).days) if row.paid_on is None else 0
+    return InstalmentView(
+        number=row.number,
+        kind=row.kind,
+        due_on=row.due_on,
+        principal_fen=row.principal_fen,
+        interest_fen=row.interest_fen,
+        paid_fen=row.paid_principal_fen + row.paid_interest_fen,
+        paid_on=row.paid_on,
+        days_past_due=past,
+    )
+
+
+async def record_repayment(
+    actor: Actor, loan_key: str, serial: str, amount_fen: int, received_on: date, now: datetime
+) -> Repayment:
+    """Record a payment the bank received: interest first, the oldest line first, then principal.
+
+    The same bank serial again returns the payment that is there. More than is owed is refused, so is a
+    payment dated before the disbursement or after today. Raises RuleRefused. Clause: S11.1.
+    """
+    require_staff(actor, "bank_officer")
+    loan = await access_loan(actor, loan_key)
+    await _require_bank(actor, loan)
+    async with database.transaction():
+        locked = await Loan.select_for_update().get(id=loan.id)
+        known = await Repayment.get_or_none(bank_id=loan.bank_id, serial=serial)
+        if known is not None:
+            if (known.loan_id, known.amount_fen) != (loan.id, amount_fen):
+                raise _serial_used()
+            return known
+        rows = await Instalment.filter(loan_id=loan.id, paid_on=None).order_by("number")
+        owed = sum(
+            row.principal_fen + row.interest_fen - row.paid_principal_fen - row.paid_interest_fen
+            for row in rows
+        )
+        _check_repayment(locked, serial, amount_fen, received_on, owed, routing.on_day(now))
+        principal, interest = await _allocate(rows, amount_fen, received_on)
+        await _reduce(locked, principal, received_on)
+        try:
+            made = await Repayment.create(
+                county=loan.county,
+                loan_id=loan.id,
+                bank_id=loan.bank_id,
+                serial=serial,
+                received_on=received_on,
+                amount_fen=amount_fen,
+                principal_fen=principal,
+                interest_fen=interest,
+                recorded_by_id=actor.person_id,
+                recorded_at=now,
+            )
+        except IntegrityError as error:  # the same serial for another loan at the same moment
+            raise _serial_used() from error
+        await audit.record(loan.county, actor.person_id, "record_repayment", ("loan", loan.id), now)
+        return made
+
+
+def _serial_used() -> Conflict:
+    return Conflict("S11.1", "这个流水号已经登记过另一笔还款。", code="serial_used", field="serial")
+
+
+async def _require_bank(actor: Actor, loan: Loan) -> None:
+    """An officer of the bank that lent, and not the borrower or of his household. Raises RuleRefused."""
+    if not any(_is_of_bank(post, loan) for post in actor.posts):
+        raise RuleRefused("S17.1", "只有放款银行的工作人员可以登记还款。", code="not_allowed")
+    members = await Person.filter(household_id=loan.household_id) if loan.household_id else []
+    family = frozenset((loan.borrower_id, *(member.id for member in members)))
+    refuse([check_reviewer(actor.person_id, family_ids=family)])
+
+
+def _is_of_bank(post: HeldPost, loan: Loan) -> bool:
+    return post.role == "bank_officer" and post.organisation_id == loan.bank_id and post.covers(loan.village)
+
+
+def _check_repayment(
+    loan: Loan, serial: str, amount_fen: int, received_on: date, owed_fen: int, on: date
+) -> None:
+    if not 1 <= len(serial) <= 64:
+        raise RuleRefused("S11.1", "请填银行流水号。", code="serial", field="serial")
+    if amount_fen <= 0:
+        raise RuleRefused("S11.1", "还款金额要大于0。", code="amount", field="amount")
+    if amount_fen > owed_fen:
+        raise RuleRefused("S11.1", "还款金额超过了全部欠款，请核对。", code="amount_over", field="amount")
+    if not loan.disbursed_on <= received_on <= on:
+        raise RuleRefused("S11.1", "还款日期应在放款之后、今天之前。", code="date", field="received_on")
+
+
+async def _allocate(rows: Sequence[Instalment], amount_fen: int, received_on: date) -> tuple[int, int]:
+    left, principal, interest = amount_fen, 0, 0
+    for row in rows:
+        to_interest = min(left, row.interest_fen - row.paid_interest_fen)
+        to_principal = min(left - to_interest, row.principal_fen - row.paid_principal_fen)
+        if left == 0:
+            break
+        row.paid_interest_fen += to_interest
+        row.paid_principal_fen += to_principal
+        if row.paid_interest_fen == row.interest_fen and row.paid_principal_fen == row.principal_fen:
+            row.paid_on = received_on
+        await row.save(update_fields=["paid_interest_fen", "paid_principal_fen", "paid_on"])
+        left -= to_interest + to_principal
+        principal, interest = principal + to_principal, interest + to_interest
+    return principal, interest
+
+
+async def _reduce(loan: Loan, principal_fen: int, received_on: date) -> None:
+    changed = await database.execute(
+        """UPDATE loan SET balance_fen = balance_fen - $2,
+             state = CASE WHEN balance_fen = $2 THEN 'settled' ELSE state END,
+             settled_on = CASE WHEN balance_fen = $2 THEN $3::date ELSE settled_on END
+           WHERE id = $1 AND balance_fen >= $2""",
+        loan.id,
+        principal_fen,
+        received_on,
+    )
+    if changed != 1:
+        raise Conflict("S11.1", "这笔贷款的余额刚刚有变化，请重试。", code="balance_changed")

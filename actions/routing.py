@@ -1,0 +1,309 @@
+"""Tasks along a route: opened when a stage may decide, closed when it no longer may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import asyncpg
+
+from actions import notices
+from actions.access import role_holders
+from actions.notices import NewNotice
+from bot.config import SHANGHAI
+from models.application import LoanApplication, Task, Visit
+from models.people import Organisation, Region
+from policies.pack import Pack
+from rules.regions import covers, scope_of
+from rules.routes import FINAL_STATES, Decision, Progress, Route, Stage, State, denied, open_stages
+from rules.tasks import deadline
+
+BANK_OF = {
+    "acquiring_bank": "acquiring_bank_id",
+    "partner_bank": "partner_bank_id",
+    "guarantor": "guarantor_id",
+}
+DISBURSEMENT = "disbursement"
+TASK_TITLES = {
+    "review": "审核",
+    "visit": "走访确认申请户",
+    "disburse": "登记放款",
+    "call_or_visit": "上门告知",
+    "handover": "回复求助",
+}
+ROLE_TITLES = {
+    "cadre": "村干部",
+    "town_clerk": "镇金融扶贫服务站",
+    "county_clerk": "县金融扶贫服务中心",
+    "loan_officer": "收单银行",
+    "bank_officer": "合作银行",
+    "guarantor_officer": "担保公司",
+    "administrator": "管理员",
+}
+
+
+def route_of(application: LoanApplication) -> Route:
+    """The route as it was when the application was submitted (S19.2)."""
+    return Route.from_json(application.resolved_route)
+
+
+def progress_of(application: LoanApplication) -> Progress:
+    """Where the application stands on its route."""
+    stored = application.progress
+    decided = tuple((stage, Decision(said)) for stage, said in stored["decided"])
+    return Progress(State(stored["state"]), stored["round"], stored["step"], decided)
+
+
+def set_progress(application: LoanApplication, progress: Progress, now: datetime) -> None:
+    """Write a standing into the application's columns; the caller saves it."""
+    if application.progress and application.progress["step"] != progress.step:
+        application.step_entered_at = now
+    application.progress = {
+        "state": progress.state.value,
+        "round": progress.round,
+        "step": progress.step,
+        "decided": [[stage, said.value] for stage, said in progress.decided],
+        "visit_round": (application.progress or {}).get("visit_round", 1),
+    }
+    application.state = progress.state.value
+    application.round = progress.round
+    application.version += 1
+    application.expected_at = expected_at(route_of(application), progress, now)
+    if progress.state in FINAL_STATES:
+        application.closed_at = now
+
+
+def expected_at(route: Route, progress: Progress, now: datetime) -> datetime | None:
+    """When the stages that are open now should have spoken, or None. Clause: S1.5."""
+    limits = [stage.limit_working_days for stage in open_stages(route, progress)]
+    return deadline(on_day(now), max(limits)).at if limits else None
+
+
+async def organisation_for(county: str, kind: str, region: str) -> int | None:
+    """Id of the organisation of a kind that serves a region; the one with the closest region wins."""
+    bodies = await Organisation.filter(county=county, kind=kind).order_by("id")
+    covering = [body for body in bodies if covers(body.region, region)]
+    covering.sort(key=lambda body: -len(scope_of(body.region)))
+    return covering[0].id if covering else None
+
+
+async def fulfilled(application: LoanApplication) -> frozenset[str]:
+    """The requirements that are met for the application as it stands, by the latest visit. Clause: S1.3."""
+    since = int(application.progress.get("visit_round", 1))
+    tasks = await Task.filter(application_id=application.id, kind="visit", round__gte=since)
+    latest = await Visit.filter(task_id__in=[task.id for task in tasks]).order_by("-id").first()
+    if latest is None:
+        return frozenset()
+    return frozenset({"visit" if latest.result == "confirmed" else denied("visit")})
+
+
+async def open_tasks(
+    connection: asyncpg.Connection, application: LoanApplication, pack: Pack, now: datetime
+) -> list[Task]:
+    """Open a task for every stage that may decide now and tell the people concerned. Clause: S1.2."""
+    route, progress = route_of(application), progress_of(application)
+    made = [await _open_stage_task(application, stage, pack, now) for stage in open_stages(route, progress)]
+    fresh = [task for task in made if task is not None]
+    await tell_holders(connection, fresh, "task_assigned", pack, now)
+    return fresh
+
+
+async def _open_stage_task(
+    application: LoanApplication, stage: Stage, pack: Pack, now: datetime
+) -> Task | None:
+    column = BANK_OF.get(stage.organisation_kind)
+    return await _open(
+        application,
+        kind="disburse" if stage.name == DISBURSEMENT else "review",
+        stage=stage.name,
+        role=stage.role,
+        organisation_id=getattr(application, column) if column else None,
+        due_at=deadline(on_day(now), stage.limit_working_days).at,
+        now=now,
+    )
+
+
+async def open_visit(
+    connection: asyncpg.Connection, application: LoanApplication, pack: Pack, now: datetime
+) -> Task | None:
+    """Open the village cadre's 走访确认 for an application that needs one. Clause: S1.3."""
+    if not pack.needs_visit(application.route, on_day(now)):
+        return None
+    limit = pack.contents.visit.limit_working_days.on(on_day(now))
+    await Task.filter(
+        application_id=application.id, state="open", kind="visit", round__lt=application.round
+    ).update(state="cancelled", outcome="new_round", done_at=now)
+    task = await _open(
+        application,
+        kind="visit",
+        stage="visit",
+        role="cadre",
+        organisation_id=None,
+        due_at=deadline(on_day(now), limit).at,
+        now=now,
+    )
+    if task is not None:
+        await tell_holders(connection, [task], "visit_task", pack, now)
+    return task
+
+
+async def _open(
+    application: LoanApplication,
+    *,
+    kind: str,
+    stage: str,
+    role: str,
+    organisation_id: int | None,
+    due_at: datetime,
+    now: datetime,
+) -> Task | None:
+    existing = await Task.get_or_none(
+        application_id=application.id, kind=kind, round=application.round, stage=stage
+    )
+    if existing is not None:
+        return None
+    return await Task.create(
+        county=application.county,
+        kind=kind,
+        application=application,
+        round=application.round,
+        stage=stage,
+        role=role,
+        organisation_id=organisation_id,
+        region=application.village,
+        opened_at=now,
+        due_at=due_at,
+    )
+
+
+async def tell_holders(
+    connection: asyncpg.Connection,
+    tasks: Sequence[Task],
+    kind: str,
+    pack: Pack,
+    now: datetime,
+    *,
+    step: str = "",
+) -> None:
+    """Plan a notice of `kind` to everybody who may do these tasks. Clause: S1.2."""
+    planned = []
+    for task in tasks:
+        role = task.escalated_role or task.role
+        organisation = task.organisation_id if role == task.role else None
+        holders = await role_holders(
+            task.county, role, task.region, on=on_day(now), organisation_id=organisation
+        )
+        planned += [
+            NewNotice(
+                person_id=person,
+                kind=kind,
+                subject_kind="task",
+                subject_id=task.id,
+                due_on=on_day(now),
+                step=step or (f"up{task.escalation}" if task.escalation else ""),
+                facts=await _task_facts(task, now),
+            )
+            for person in holders
+        ]
+    if tasks:
+        await notices.plan(connection, tasks[0].county, planned, pack, now)
+
+
+async def _task_facts(task: Task, now: datetime) -> dict[str, str]:
+    application = await LoanApplication.get_or_none(id=task.application_id) if task.application_id else None
+    title = TASK_TITLES[task.kind]
+    if application is not None and task.kind == "review":
+        title = route_of(application).stage(task.stage).title
+    return {
+        "task": title,
+        "place": await place_name(task.region),
+        "number": application.number if application else "",
+        "due_on": said_on(on_day(task.due_at - timedelta(seconds=1))),
+        "at": said_at(now),
+        "key": task.key,
+    }
+
+
+async def place_name(region: str) -> str:
+    """What people call a region; its code where it is not known."""
+    found = await Region.get_or_none(code=region)
+    return found.name if found else region
+
+
+def said_on(day: date) -> str:
+    """2026年12月3日."""
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def said_at(instant: datetime) -> str:
+    """2026年12月3日 15:01, Asia/Shanghai."""
+    local = instant.astimezone(SHANGHAI)
+    return f"{said_on(local.date())} {local:%H:%M}"
+
+
+async def tell_farmer(
+    connection: asyncpg.Connection,
+    application: LoanApplication,
+    kind: str,
+    pack: Pack,
+    now: datetime,
+    *,
+    step: str = "",
+    helper_too: bool = True,
+    **facts: object,
+) -> None:
+    """Plan a notice about an application to its applicant and to whoever filled it in for him.
+
+    What asks for the applicant's own will goes to nobody else (`helper_too` False). Clause: S1.5, S1.7.
+    """
+    people = dict.fromkeys((application.applicant_id, *((application.filled_by_id,) if helper_too else ())))
+    await notices.plan(
+        connection,
+        application.county,
+        [
+            NewNotice(
+                person_id=person,
+                kind=kind,
+                subject_kind="application",
+                subject_id=application.id,
+                due_on=on_day(now),
+                step=step or f"r{application.round}",
+                facts={**_application_facts(application, now), **facts},
+            )
+            for person in people
+        ],
+        pack,
+        now,
+    )
+
+
+def _application_facts(application: LoanApplication, now: datetime) -> dict[str, str]:
+    waiting = open_stages(route_of(application), progress_of(application))
+    return {
+        "number": application.number,
+        "at": said_at(now),
+        "role": "和".join(dict.fromkeys(ROLE_TITLES[stage.role] for stage in waiting)),
+        "expected_on": said_on(on_day(application.expected_at - timedelta(seconds=1)))
+        if application.expected_at
+        else "",
+        "key": application.key,
+    }
+
+
+async def close_tasks(application: LoanApplication, now: datetime, *, outcome: str) -> int:
+    """Cancel every task of the application that is still open; returns how many."""
+    return await Task.filter(application_id=application.id, state="open").update(
+        state="cancelled", outcome=outcome, done_at=now
+    )
+
+
+async def close_earlier_rounds(application: LoanApplication, now: datetime) -> int:
+    """Cancel the reviews of earlier rounds: a stage that had not spoken is asked anew. Clause: S1.2."""
+    return await Task.filter(
+        application_id=application.id, state="open", kind__not="visit", round__lt=application.round
+    ).update(state="cancelled", outcome="new_round", done_at=now)
+
+
+def on_day(now: datetime) -> date:
+    """The business date of an instant."""
+    return now.astimezone(SHANGHAI).date()

@@ -1,0 +1,255 @@
+"""What notices are about, read just before they are sent: is it still true, where is it, what do words need?
+
+One statement for each kind of subject, however many notices there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import asyncpg
+import orjson
+
+
+class Sealed(NamedTuple):
+    """Somebody whose name may be needed: opened only when the words ask for it."""
+
+    key: str
+    name: bytes | None
+    id_number: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A notice's subject at this moment. `person`: whom it is about, where that is not who is told."""
+
+    still_true: bool
+    region: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    person: Sealed | None = None
+
+
+class Asked(NamedTuple):
+    """A notice whose subject is asked for."""
+
+    notice_id: int
+    person_id: int
+    kind: str
+    subject_kind: str
+    subject_id: int
+    due_on: date
+    created_at: datetime
+
+
+GONE = About(still_true=False)
+
+FITTING_STATES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "confirm_filled_by_helper": frozenset({"awaiting_confirmation"}),
+        "application_submitted": frozenset({"in_review"}),
+        "application_approved_stage": frozenset({"in_review"}),
+        "application_recommended": frozenset({"in_review", "approved"}),
+        "application_returned": frozenset({"returned"}),
+        "application_rejected": frozenset({"rejected"}),
+        "application_approved": frozenset({"approved", "disbursed"}),
+        "application_withdrawn": frozenset({"withdrawn"}),
+        "application_disbursed": frozenset({"disbursed"}),
+    }
+)
+"""A notice about an application is true only while the application is in one of these states."""
+AFTER_DUE = frozenset({"overdue"})
+"""Kinds about an instalment that are true after its day; the others are true up to it."""
+
+
+async def about(connection: asyncpg.Connection, asked: Iterable[Asked], on: date) -> dict[int, About]:
+    """The subject of each notice, by notice id. A subject that is gone is no longer true. Clause: S11.6."""
+    found: dict[int, About] = {}
+    by_kind: dict[str, list[Asked]] = {}
+    for one in asked:
+        by_kind.setdefault(one.subject_kind, []).append(one)
+    for kind, some in by_kind.items():
+        reader = _READERS.get(kind)
+        if reader is None:
+            found.update({one.notice_id: About(still_true=True) for one in some})
+        else:
+            found.update({one.notice_id: GONE for one in some})
+            found.update(await reader(connection, some, on))
+    return found
+
+
+async def _rows(
+    connection: asyncpg.Connection, sql: str, some: Sequence[Asked], *more: object
+) -> list[asyncpg.Record]:
+    return await connection.fetch(  # type: ignore[no-any-return]
+        sql, [one.notice_id for one in some], [one.subject_id for one in some], *more
+    )
+
+
+async def _tasks(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, t.key, t.kind, t.stage, t.state, t.region, t.due_at, r.name AS place,
+                  a.number, p.key AS person_key, p.name_sealed, p.id_number_sealed
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN task t ON t.id = n.subject_id
+           LEFT JOIN region r ON r.code = t.region
+           LEFT JOIN loan_application a ON a.id = t.application_id
+           LEFT JOIN person p ON p.id = coalesce(a.applicant_id, t.person_id)""",
+        some,
+    )
+    return {
+        row["notice_id"]: About(
+            still_true=row["state"] == "open",
+            region=row["region"],
+            facts={
+                "key": row["key"],
+                "task_kind": row["kind"],
+                "stage": row["stage"],
+                "due_at": row["due_at"],
+                "place": row["place"] or "",
+                "number": row["number"] or "",
+            },
+            person=Sealed(row["person_key"], row["name_sealed"], row["id_number_sealed"])
+            if row["person_key"]
+            else None,
+        )
+        for row in rows
+    }
+
+
+async def _applications(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, a.key, a.number, a.state, a.round, a.village, a.expected_at, a.progress,
+                  a.resolved_route, a.closed_reason, r.name AS place, l.principal_fen, l.maturity_on,
+                  p.key AS person_key, p.name_sealed, p.id_number_sealed
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN loan_application a ON a.id = n.subject_id
+           JOIN person p ON p.id = a.applicant_id
+           LEFT JOIN loan l ON l.application_id = a.id
+           LEFT JOIN region r ON r.code = a.village""",
+        some,
+    )
+    kinds = {one.notice_id: one.kind for one in some}
+    return {
+        row["notice_id"]: About(
+            still_true=row["state"] in FITTING_STATES.get(kinds[row["notice_id"]], (row["state"],)),
+            region=row["village"],
+            facts={
+                "key": row["key"],
+                "number": row["number"],
+                "expected_at": row["expected_at"],
+                "place": row["place"] or "",
+                "reason": row["closed_reason"],
+                "route": row["resolved_route"],
+                "progress": row["progress"],
+                "amount_fen": row["principal_fen"],
+                "maturity_on": row["maturity_on"],
+            },
+            # also told to whoever filled it in: the name in it is the applicant's
+            person=Sealed(row["person_key"], row["name_sealed"], row["id_number_sealed"]),
+        )
+        for row in rows
+    }
+
+
+async def _instalments(connection: asyncpg.Connection, some: Sequence[Asked], on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, l.key, l.number, l.village, i.due_on,
+                  i.principal_fen - i.paid_principal_fen AS principal_fen,
+                  i.interest_fen - i.paid_interest_fen AS interest_fen,
+                  i.paid_on IS NULL AND l.state = 'active' AS owed,
+                  EXISTS (SELECT 1 FROM notice later
+                          WHERE later.person_id = n.person_id AND later.kind = n.kind
+                            AND later.subject_kind = 'instalment' AND later.subject_id = i.id
+                            AND later.due_on = n.due_on AND later.id > n.id) AS superseded
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::date[])
+             AS n(id, subject_id, person_id, kind, due_on)
+           JOIN instalment i ON i.id = n.subject_id
+           JOIN loan l ON l.id = i.loan_id""",
+        some,
+        [one.person_id for one in some],
+        [one.kind for one in some],
+        [one.due_on for one in some],
+    )
+    kinds = {one.notice_id: one.kind for one in some}
+    found = {}
+    for row in rows:
+        past = (on - row["due_on"]).days
+        fits = past > 0 if kinds[row["notice_id"]] in AFTER_DUE else past <= 0
+        found[row["notice_id"]] = About(
+            still_true=row["owed"] and fits and not row["superseded"],
+            region=row["village"],
+            facts={
+                "key": row["key"],
+                "number": row["number"],
+                "principal_fen": row["principal_fen"],
+                "interest_fen": row["interest_fen"],
+                "amount_fen": row["principal_fen"] + row["interest_fen"],
+                "days": past,
+            },
+        )
+    return found
+
+
+async def _loans(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, l.key, l.number, l.village, l.state, l.principal_fen, l.maturity_on
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id) JOIN loan l ON l.id = n.subject_id""",
+        some,
+    )
+    return {
+        row["notice_id"]: About(
+            still_true=row["state"] == "active",
+            region=row["village"],
+            facts={
+                "key": row["key"],
+                "number": row["number"],
+                "amount_fen": row["principal_fen"],
+                "maturity_on": row["maturity_on"],
+            },
+        )
+        for row in rows
+    }
+
+
+async def _drafts(connection: asyncpg.Connection, some: Sequence[Asked], on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, d.key, d.state, d.updated_at, d.expires_at
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN draft d ON d.id = n.subject_id""",
+        some,
+    )
+    planned_at = {one.notice_id: one.created_at for one in some}
+    return {
+        row["notice_id"]: About(
+            # somebody who went on with his draft after the reminder was planned needs none
+            still_true=row["state"] == "open" and row["updated_at"] <= planned_at[row["notice_id"]],
+            facts={"key": row["key"], "ends_at": row["expires_at"]},
+        )
+        for row in rows
+    }
+
+
+_Reader = Callable[[asyncpg.Connection, Sequence[Asked], date], Awaitable[dict[int, About]]]
+_READERS: Mapping[str, _Reader] = MappingProxyType(
+    {
+        "task": _tasks,
+        "application": _applications,
+        "instalment": _instalments,
+        "loan": _loans,
+        "draft": _drafts,
+    }
+)
+
+
+def stored_json(value: Any) -> Any:
+    """A JSON column as asyncpg gives it (text), decoded."""
+    return orjson.loads(value) if isinstance(value, str | bytes) else value

@@ -1,0 +1,471 @@
+"""Tasks of the people who review: the inbox, what a task shows, the decision, delegation, escalation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import asyncpg
+
+from actions import audit, routing
+from actions.access import Actor, access_task, family_of, posts_held
+from actions.applications import refuse
+from actions.shown import ShownApplication, shown_application
+from bot import database
+from bot.errors import Conflict, NotFound, RuleRefused
+from models.application import Decision as DecisionRow
+from models.application import LoanApplication, Task
+from models.people import Delegation, Person, Post
+from policies.pack import Pack
+from rules import tasks as rules
+from rules.identity import check_free_text
+from rules.regions import scope_of
+from rules.routes import (
+    Decision,
+    Progress,
+    Stage,
+    State,
+    after_decision,
+    check_decision,
+    denied,
+    open_stages,
+)
+
+REASON_MAX = 300
+ADVICE = {
+    "application_returned": "回复“补充”，一样一样补好就行；不明白的可以找村干部。",
+    "application_rejected": "把原因里说的事办好后可以再申请；有不同意见，可以到县金融扶贫服务中心反映。",
+}
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task as its people see it; `decisions` is empty where it is done by something else than deciding."""
+
+    key: str
+    kind: str
+    title: str
+    stage: str
+    state: str
+    role: str
+    due_at: datetime
+    overdue: bool
+    escalated: bool
+    note: str
+    village: str
+    application: ShownApplication | None
+    decisions: tuple[Decision, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Requirements that are still to be met before a decision: visit."""
+    shown_hash: str = ""
+
+
+@dataclass(frozen=True)
+class DecisionResult:
+    """What came of a decision: the application's new state and the stages that are open now."""
+
+    application_key: str
+    number: str
+    state: str
+    open_stages: tuple[str, ...]
+    repeated: bool = False
+
+
+async def inbox(actor: Actor, now: datetime, *, after: str | None = None, limit: int = 20) -> list[TaskView]:
+    """The actor's open tasks, the most urgent first, `limit` of them after the task with key `after`.
+
+    Clause: S1.2, S17.2.
+    """
+    rows = await _inbox_rows(actor, after, limit)
+    return [await _view(actor, task, now) for task in rows]
+
+
+async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]:
+    if not actor.posts:
+        return []
+    scopes: list[str] = []
+    values: list[object] = [actor.county]
+    for post in actor.posts:
+        values += [post.role, scope_of(post.region) + "%", post.organisation_id]
+        at = len(values)
+        scopes.append(
+            f"((role = ${at - 2} AND (organisation_id IS NULL OR organisation_id = ${at}::bigint)"
+            f" OR escalated_role = ${at - 2}) AND region LIKE ${at - 1})"
+        )
+    page = ""
+    if after:
+        values.append(after)
+        page = f" AND (due_at, id) > (SELECT due_at, id FROM task WHERE key = ${len(values)})"  # noqa: S608
+    # only placeholders are put together here, every value is bound
+    rows = await database.fetch(
+        f"SELECT id FROM task WHERE county = $1 AND state = 'open' AND ({' OR '.join(scopes)}){page}"  # noqa: S608
+        f" ORDER BY due_at, id LIMIT {int(limit)}",
+        *values,
+    )
+    found = {task.id: task for task in await Task.filter(id__in=[row["id"] for row in rows])}
+    return [found[row["id"]] for row in rows]
+
+
+async def view_task(actor: Actor, key: str, now: datetime) -> TaskView:
+    """One task with all that is needed to decide it; the look is audited. Raises NotFound. Clause: S17.2."""
+    task = await access_task(actor, key)
+    if task.application_id is not None:
+        await audit.viewed(actor.county, actor.person_id, ("application", task.application_id), now)
+    return await _view(actor, task, now)
+
+
+async def _view(actor: Actor, task: Task, now: datetime) -> TaskView:
+    application = await LoanApplication.get(id=task.application_id) if task.application_id else None
+    shown = await shown_application(application) if application else None
+    stage = _stage(application, task)
+    missing: tuple[str, ...] = ()
+    allowed = stage.decisions if stage and task.kind == "review" else ()
+    if application is not None and stage is not None and stage.requires:
+        met = await routing.fulfilled(application)
+        missing = tuple(need for need in stage.requires if not {need, denied(need)} & met)
+        if any(denied(need) in met for need in stage.requires):
+            allowed = tuple(each for each in allowed if each is not Decision.APPROVE)
+    title = stage.title if stage else routing.TASK_TITLES[task.kind]
+    return TaskView(
+        key=task.key,
+        kind=task.kind,
+        title=title,
+        stage=task.stage,
+        state=task.state,
+        role=task.role,
+        due_at=task.due_at,
+        overdue=task.state == "open" and task.due_at < now,
+        escalated=task.escalation > 0,
+        note=task.note,
+        village=task.region,
+        application=shown,
+        decisions=allowed,
+        missing=missing,
+        shown_hash=shown.hash if shown else "",
+    )
+
+
+def _stage(application: LoanApplication | None, task: Task) -> Stage | None:
+    if application is None or task.kind not in ("review", "disburse"):
+        return None
+    return routing.route_of(application).stage(task.stage)
+
+
+async def decide(
+    actor: Actor,
+    task_key: str,
+    decision: Decision,
+    pack: Pack,
+    now: datetime,
+    *,
+    reason: str = "",
+    return_fields: Sequence[str] = (),
+    shown_hash: str,
+) -> DecisionResult:
+    """Decide one stage of an application. Exactly one decision per round and stage wins.
+
+    `shown_hash` is the hash of what the reviewer was shown; when the data changed since he must look again.
+    A return or a refusal needs a reason the farmer will read. The same decision by the same reviewer again
+    changes nothing. Raises NotFound, RuleRefused, Conflict (with the state it is in now).
+    Clause: S1.2, S1.3, S1.8, S4.3.
+    """
+    task = await access_task(actor, task_key)
+    if task.kind != "review" or task.application_id is None:
+        raise RuleRefused("S1.2", "这项任务不是审核，请按任务里的提示办理。", code="not_a_review")
+    _check_reason(decision, reason)
+    async with database.transaction() as connection:
+        application = await LoanApplication.select_for_update().get(id=task.application_id)
+        task = await Task.get(id=task.id)
+        repeated = await _repeated(actor, application, task, decision)
+        if repeated is not None:
+            return repeated
+        await _check_may_decide(actor, application, task, decision, shown_hash)
+        await take(task, actor, decision.value, now)
+        await DecisionRow.create(
+            county=application.county,
+            application=application,
+            round=task.round,
+            stage=task.stage,
+            reviewer_id=actor.person_id,
+            organisation_id=task.organisation_id,
+            decision=decision.value,
+            reason=reason.strip(),
+            return_fields=list(return_fields),
+            shown_hash=shown_hash,
+            channel=actor.channel,
+            decided_at=now,
+        )
+        return await advance(
+            connection,
+            actor,
+            application,
+            task.stage,
+            decision,
+            pack,
+            now,
+            reason=reason,
+            fields=return_fields,
+        )
+
+
+def _check_reason(decision: Decision, reason: str) -> None:
+    if decision is not Decision.APPROVE and len(reason.strip()) < 2:
+        words = (
+            "请写明要补充什么，申请人才知道怎么办。"
+            if decision is Decision.RETURN
+            else "请写明不通过的原因，申请人会看到。"
+        )
+        raise RuleRefused("S1.8", words, code="reason_missing", field="reason")
+    if len(reason) > REASON_MAX:
+        raise RuleRefused("S1.8", f"原因请写在{REASON_MAX}字以内。", code="reason_too_long", field="reason")
+    refuse([check_free_text(reason, "reason")])
+
+
+async def _repeated(
+    actor: Actor, application: LoanApplication, task: Task, decision: Decision
+) -> DecisionResult | None:
+    same = await DecisionRow.filter(
+        application_id=application.id,
+        round=task.round,
+        stage=task.stage,
+        reviewer_id=actor.person_id,
+        decision=decision.value,
+    ).exists()
+    return _result(application, repeated=True) if same else None
+
+
+async def _check_may_decide(
+    actor: Actor, application: LoanApplication, task: Task, decision: Decision, shown_hash: str
+) -> None:
+    if task.state != "open" or task.round != application.round:
+        done_by_words = await _who_was_first(application, task)
+        raise Conflict("S1.2", done_by_words, code="already_decided")
+    await _refuse_involved(actor, application, task)
+    if (await shown_application(application)).hash != shown_hash:
+        raise Conflict("S1.2", "申请内容刚刚有变化，请重新看一遍再决定。", code="stale")
+    refuse(
+        [
+            check_decision(
+                routing.route_of(application),
+                routing.progress_of(application),
+                task.stage,
+                decision,
+                await routing.fulfilled(application),
+            )
+        ]
+    )
+
+
+async def _refuse_involved(actor: Actor, application: LoanApplication, task: Task) -> None:
+    """Not one's own, one's family's or what one filled in; nor what one decided at another stage."""
+    involved = await family_of(application)
+    first = routing.route_of(application).steps[0].stages
+    if application.route != "paper" or task.stage not in [stage.name for stage in first]:
+        # 途径一: the village clerk who enters the paper gives the preliminary review himself (S2.1)
+        involved |= {application.filled_by_id}
+    elsewhere = await DecisionRow.filter(application_id=application.id).exclude(stage=task.stage)
+    refuse(
+        [
+            rules.check_reviewer(
+                actor.person_id,
+                family_ids=involved,
+                decided_ids=frozenset(row.reviewer_id for row in elsewhere),
+            )
+        ]
+    )
+
+
+async def _who_was_first(application: LoanApplication, task: Task) -> str:
+    words = {"approve": "通过", "return": "退回补充", "reject": "不通过"}
+    first = await DecisionRow.filter(
+        application_id=application.id, round=task.round, stage=task.stage
+    ).first()
+    if first is None and task.round < application.round:
+        return "申请人补充了材料，请回到待办，打开新的任务来办。"
+    if first is None:
+        return "这份申请已经撤回或结束，不用再处理了。"
+    return f"这一步已经由同事办完了，结果是：{words[first.decision]}。"
+
+
+async def take(task: Task, actor: Actor, outcome: str, now: datetime) -> None:
+    """Mark a task done by a conditional update: of two at once exactly one changes the row."""
+    changed = await Task.filter(id=task.id, state="open").update(
+        state="done", outcome=outcome, done_at=now, done_by_id=actor.person_id
+    )
+    if changed != 1:
+        raise Conflict("S1.2", "这一步刚刚由同事办完了。", code="already_decided")
+
+
+async def advance(
+    connection: asyncpg.Connection,
+    actor: Actor,
+    application: LoanApplication,
+    stage: str,
+    decision: Decision,
+    pack: Pack,
+    now: datetime,
+    *,
+    reason: str = "",
+    fields: Sequence[str] = (),
+) -> DecisionResult:
+    """Move the application on after a decision: next tasks, notices, audit. The caller holds its row lock."""
+    before = routing.progress_of(application)
+    after = after_decision(routing.route_of(application), before, stage, decision)
+    routing.set_progress(application, after, now)
+    if decision is Decision.RETURN:
+        application.return_fields = list(dict.fromkeys([*application.return_fields, *fields]))
+    if decision is not Decision.APPROVE:
+        both = before.state is State.RETURNED and after.state is State.RETURNED
+        reasons = [application.closed_reason] * both + [reason.strip()]
+        application.closed_reason = "；".join(reasons)[:REASON_MAX]
+    await application.save()
+    await audit.record(
+        application.county,
+        actor.person_id,
+        f"decide_{decision.value}",
+        ("application", application.id),
+        now,
+        stage=stage,
+        round=before.round,
+    )
+    said = routing.route_of(application).stage(stage)
+    await _tell_outcome(connection, application, before, after, said, decision, pack, now)
+    return _result(application)
+
+
+async def _tell_outcome(
+    connection: asyncpg.Connection,
+    application: LoanApplication,
+    before: Progress,
+    after: Progress,
+    stage: Stage,
+    decision: Decision,
+    pack: Pack,
+    now: datetime,
+) -> None:
+    kind = _notice_kind(before, after, stage, decision)
+    if after.state is State.REJECTED:
+        await routing.close_tasks(application, now, outcome="rejected")
+    elif after.step != before.step and after.state in (State.IN_REVIEW, State.APPROVED):
+        await routing.open_tasks(connection, application, pack, now)
+    if kind:
+        step = f"r{after.round}s{after.step}"
+        if after.state is State.RETURNED:  # two stages of one step may return on one day
+            step += f"n{len(after.decided)}"
+        await routing.tell_farmer(
+            connection,
+            application,
+            kind,
+            pack,
+            now,
+            step=step,
+            stage=stage.title,
+            reason=application.closed_reason,
+            advice=ADVICE.get(kind, ""),
+        )
+
+
+def _notice_kind(before: Progress, after: Progress, stage: Stage, decision: Decision) -> str:
+    if after.state is State.REJECTED:
+        return "application_rejected"
+    if decision is Decision.RETURN:
+        return "application_returned"
+    if after.step == before.step:
+        return ""
+    if after.state is State.APPROVED:
+        return "application_approved"
+    return "application_recommended" if stage.role == "county_clerk" else "application_approved_stage"
+
+
+def _result(application: LoanApplication, *, repeated: bool = False) -> DecisionResult:
+    stages = open_stages(routing.route_of(application), routing.progress_of(application))
+    return DecisionResult(
+        application_key=application.key,
+        number=application.number,
+        state=application.state,
+        open_stages=tuple(stage.name for stage in stages),
+        repeated=repeated,
+    )
+
+
+async def close(actor: Actor, task_key: str, outcome: str, now: datetime, *, note: str = "") -> Task:
+    """Finish a task that is done by doing it: somebody was called, visited or helped. Clause: S11.7."""
+    task = await access_task(actor, task_key)
+    if task.kind not in ("call_or_visit", "handover"):
+        raise RuleRefused("S1.2", "这项任务请按任务里的提示办理。", code="not_closable")
+    refuse([check_free_text(note, "note")])
+    async with database.transaction():
+        await take(task, actor, outcome, now)
+        await Task.filter(id=task.id).update(note=(task.note + note)[:REASON_MAX])
+        await audit.record(
+            task.county, actor.person_id, "close_task", ("task", task.id), now, outcome=outcome
+        )
+    return await Task.get(id=task.id)
+
+
+async def delegate(
+    actor: Actor, to_person_key: str, from_on: date, to_on: date, reason: str, pack: Pack, now: datetime
+) -> Delegation:
+    """Let somebody else of the same organisation do the actor's tasks for some days; logged.
+
+    Raises RuleRefused. Clause: S1.2.
+    """
+    delegate_to = await Person.get_or_none(key=to_person_key, county=actor.county)
+    own = [post for post in actor.posts if post.for_person_id is None]
+    if delegate_to is None or not own:
+        raise NotFound("没有找到这位同事。")
+    post = await Post.get(id=own[0].post_id)
+    on = routing.on_day(now)
+    same = any(
+        held.organisation_id == post.organisation_id and held.for_person_id is None
+        for held in await posts_held(delegate_to.id, on)
+    )
+    if not same or delegate_to.id == actor.person_id:
+        raise RuleRefused("S1.2", "只能交给本单位的另一位同事代办。", code="other_organisation")
+    wanted = rules.Delegation(actor.person_id, delegate_to.id, from_on, to_on)
+    refuse([rules.check_delegation(wanted, pack.escalation(on))])
+    async with database.transaction():
+        made = await Delegation.create(
+            county=actor.county,
+            post=post,
+            delegate=delegate_to,
+            from_on=from_on,
+            to_on=to_on,
+            reason=reason.strip()[:200],
+            created_at=now,
+        )
+        await audit.record(actor.county, actor.person_id, "delegate", ("delegation", made.id), now)
+    return made
+
+
+async def escalate_due(county: str, pack: Pack, now: datetime) -> int:
+    """Give every task that is past its time also to the next level, and tell both. Returns how many.
+
+    Runs again change nothing until the pack's waiting time of the next level is over too. Clause: S1.2, S9.1.
+    """
+    escalated = 0
+    overdue = await Task.filter(county=county, state="open", due_at__lt=now).order_by("id")
+    for task in overdue:
+        escalated += await _escalate(task, pack, now)
+    return escalated
+
+
+async def _escalate(task: Task, pack: Pack, now: datetime) -> int:
+    on = routing.on_day(now)
+    policy = pack.escalation(on)
+    role = rules.next_role(task.escalated_role or task.role, policy)
+    since = routing.on_day(task.escalated_at or task.due_at - timedelta(seconds=1))
+    last = rules.escalates_on(since, min(task.escalation, 1), policy)
+    if role is None or on <= last.on:
+        return 0
+    async with database.transaction() as connection:
+        changed = await Task.filter(id=task.id, state="open", escalation=task.escalation).update(
+            escalation=task.escalation + 1, escalated_role=role, escalated_at=now
+        )
+        if not changed:
+            return 0
+        fresh = await Task.get(id=task.id)
+        await audit.record(task.county, None, "escalate", ("task", task.id), now, role=role)
+        await routing.tell_holders(connection, [fresh], "task_escalated", pack, now)
+    return 1

@@ -1,0 +1,192 @@
+"""走访确认: what the village cadre found at the applicant's place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from actions import audit, files, routing
+from actions.access import Actor, access_task, family_of
+from actions.applications import refuse
+from bot import database
+from bot.errors import Conflict, RuleRefused
+from models.application import LoanApplication, Task, Visit
+from models.conversation import StoredFile
+from models.people import Household, Region
+from models.sealing import new_key, seal_text
+from policies.pack import Pack
+from rules import distance as rules
+from rules.tasks import check_reviewer
+
+CLIENT_ID_MAX = 64
+CLOCK_OFF_MOST = timedelta(days=366)
+LATE_AFTER = timedelta(minutes=15)
+SAME_PICTURE_BITS = 4
+
+
+@dataclass(frozen=True)
+class VisitReport:
+    """A visit as the phone recorded it. `client_id` is made there, so that a late upload counts once."""
+
+    client_id: str
+    device_at: datetime
+    result: str
+    """confirmed or not_confirmed."""
+    latitude: float | None = None
+    longitude: float | None = None
+    accuracy_m: int | None = None
+    findings: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
+    photos: Sequence[str] = ()
+    """Keys of stored files."""
+
+
+async def record(actor: Actor, task_key: str, report: VisitReport, pack: Pack, now: datetime) -> Visit:
+    """Keep a visit, judge what is doubtful about it and close its task.
+
+    The same `client_id` again returns the visit that is there. A visit uploaded late keeps the device's time
+    and ours. What is doubtful is kept and shown, never hidden. Raises RuleRefused. Clause: S1.3, S9.2, S18.9.
+    """
+    known = await Visit.get_or_none(visitor_id=actor.person_id, client_id=report.client_id)
+    if known is not None:
+        return known
+    task = await access_task(actor, task_key)
+    if task.kind != "visit" or task.application_id is None:
+        raise RuleRefused("S1.3", "这项任务不是走访确认。", code="not_a_visit")
+    _check(report, pack, now)
+    async with database.transaction() as connection:
+        application = await LoanApplication.select_for_update().get(id=task.application_id)
+        refuse([check_reviewer(actor.person_id, family_ids=await family_of(application))])
+        await _check_photos(actor, report.photos)
+        visit = await _create(actor, task, application, report, pack, now)
+        await files.attach(actor, report.photos, application.id)
+        changed = await Task.filter(id=task.id, state="open").update(
+            state="done", outcome=report.result, done_at=now, done_by_id=actor.person_id
+        )
+        if not changed:
+            raise Conflict("S1.3", "这次走访已经由同事做完了。", code="already_visited")
+        await audit.record(
+            actor.county, actor.person_id, "visit", ("application", application.id), now, result=report.result
+        )
+        waiting = await Task.filter(application_id=application.id, state="open", kind="review")
+        blocked = [
+            each for each in waiting if "visit" in routing.route_of(application).stage(each.stage).requires
+        ]
+        await routing.tell_holders(connection, blocked, "task_assigned", pack, now, step="visited")
+        return visit
+
+
+def _check(report: VisitReport, pack: Pack, now: datetime) -> None:
+    photos_min = pack.visits(routing.on_day(now)).photos_min
+    if not report.client_id or len(report.client_id) > CLIENT_ID_MAX:
+        raise RuleRefused(
+            "S9.2", "走访记录缺少编号，请重新打开表单再交。", code="client_id", field="client_id"
+        )
+    if abs(now - report.device_at) > CLOCK_OFF_MOST:
+        words = "手机的日期不对，请把手机时间调准后再交。"
+        raise RuleRefused("S9.2", words, code="device_clock", field="device_at")
+    if report.result not in ("confirmed", "not_confirmed"):
+        raise RuleRefused("S1.3", "请选走访结果：属实，或者不属实。", code="result", field="result")
+    if len(report.photos) < photos_min:
+        words = f"请至少拍{photos_min}张现场照片。"
+        raise RuleRefused("S9.2", words, code="photos_missing", field="photos")
+
+
+async def _check_photos(actor: Actor, photos: Sequence[str]) -> None:
+    own = await StoredFile.filter(key__in=list(photos), owner_id=actor.person_id).count()
+    if own != len(set(photos)):
+        raise RuleRefused("S9.2", "有照片没有传上来，请重新拍照。", code="photo_unknown", field="photos")
+
+
+async def _create(
+    actor: Actor, task: Task, application: LoanApplication, report: VisitReport, pack: Pack, now: datetime
+) -> Visit:
+    key = new_key()
+    distance, doubts = await _judge(actor, application, report, pack, now)
+    return await Visit.create(
+        county=actor.county,
+        key=key,
+        client_id=report.client_id,
+        task_id=task.id,
+        application_id=application.id,
+        visitor_id=actor.person_id,
+        latitude=report.latitude,
+        longitude=report.longitude,
+        accuracy_m=report.accuracy_m,
+        distance_m=distance,
+        device_at=report.device_at,
+        received_at=now,
+        findings=dict(report.findings),
+        remark_sealed=seal_text(report.remark, "visit", "remark", key) if report.remark else None,
+        photos=list(report.photos),
+        result=report.result,
+        doubts=doubts,
+    )
+
+
+async def _judge(
+    actor: Actor, application: LoanApplication, report: VisitReport, pack: Pack, now: datetime
+) -> tuple[int | None, list[dict[str, Any]]]:
+    """Distance in metres (None without a place) and everything doubtful, for the town to see."""
+    home = await _home(application)
+    here = _place(report.latitude, report.longitude)
+    photos = await StoredFile.filter(key__in=list(report.photos))
+    findings = rules.visit_findings(
+        rules.Visit(
+            taken_at=report.device_at,
+            received_at=now,
+            place=here,
+            accuracy_m=report.accuracy_m,
+            photo_times=tuple(photo.taken_at for photo in photos),
+            late=now - report.device_at > LATE_AFTER,
+        ),
+        home,
+        pack.visits(routing.on_day(now)),
+        await _previous(actor),
+        reused_photos=await _reused(photos),
+    )
+    distance = rules.distance_m(here, home) if here and home else None
+    doubts = [{"code": each.code, "message": each.message} for each in findings if each.doubtful]
+    return distance, doubts
+
+
+def _place(latitude: float | None, longitude: float | None) -> rules.Place | None:
+    return rules.Place(latitude, longitude) if latitude is not None and longitude is not None else None
+
+
+async def _previous(actor: Actor) -> rules.Visit | None:
+    last = (
+        await Visit.filter(visitor_id=actor.person_id, latitude__isnull=False).order_by("-device_at").first()
+    )
+    if last is None:
+        return None
+    return rules.Visit(last.device_at, last.received_at, _place(last.latitude, last.longitude))
+
+
+async def _reused(photos: Sequence[StoredFile]) -> int:
+    """How many of these pictures were stored before, byte for byte or to the eye. Clause: S18.9."""
+    reused = 0
+    for photo in photos:
+        same = StoredFile.filter(id__lt=photo.id, state="stored")
+        if photo.sha256 and await same.filter(sha256=photo.sha256).exists():
+            reused += 1
+        elif photo.phash is not None:
+            near = await database.fetch(
+                """SELECT 1 FROM stored_file WHERE county = $1 AND id < $2 AND phash IS NOT NULL
+                   AND bit_count((phash # $3)::bit(64)) <= $4 LIMIT 1""",
+                photo.county,
+                photo.id,
+                photo.phash,
+                SAME_PICTURE_BITS,
+            )
+            reused += len(near)
+    return reused
+
+
+async def _home(application: LoanApplication) -> rules.Place | None:
+    household = await Household.get(id=application.household_id)
+    region = await Region.get_or_none(code=application.village)
+    village = _place(region.latitude, region.longitude) if region else None
+    return _place(household.latitude, household.longitude) or village
