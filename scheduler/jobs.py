@@ -1,0 +1,133 @@
+"""JOBS: what the clock makes happen, as data. Times are Asia/Shanghai; a slot run twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from actions import (
+    applications,
+    drafts,
+    due,
+    errands,
+    files,
+    idempotency,
+    outcomes,
+    reminders,
+    sessions,
+    slots,
+    tasks,
+)
+from bot.runtime import Runtime
+from scheduler import sending
+
+Run = Callable[[Runtime, str, date, str], Awaitable[Mapping[str, Any]]]
+"""Given runtime, county, business date and part ("" where a job has no parts); returns what it did."""
+KEEP_SESSIONS = timedelta(days=1)
+KEEP_REQUESTS = timedelta(days=7)
+"""Offline phones send again after days: a request key outlives that."""
+KEEP_STRAYS = timedelta(days=1)
+Parts = Callable[[str], Awaitable[list[str]]]
+CatchUp = Literal["all", "latest", "none"]
+"""What happens after a pause: every missed slot in order; only the latest; or nothing is kept at all.
+
+`none` is for jobs that only look whether there is anything to do: every tick wakes them where there is. They
+leave no slot rows, so a clock that goes backwards does not stop them.
+"""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job: when, what is made good after a pause, what it does, into which parts it is split.
+
+    The first line of `run`'s docstring tells people what the job does.
+    """
+
+    name: str
+    schedule: str
+    catch_up: CatchUp
+    run: Run
+    parts: Parts | None = None
+
+
+async def _due_scan(runtime: Runtime, county: str, on: date, town: str) -> Mapping[str, Any]:
+    """Plan the due and overdue notices of a business date, town by town."""
+    return await due.scan(county, town, on, runtime.packs.by_county(county), runtime.now())
+
+
+async def _deliver(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Send what is ready."""
+    return dict(await sending.deliver(runtime, county))
+
+
+async def _receipts(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Write down what became of sent messages."""
+    return await outcomes.apply_receipts(county, runtime.packs.by_county(county), runtime.now())
+
+
+async def _sweep(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Take back what dead workers had in hand."""
+    return await outcomes.sweep(county, runtime.packs.by_county(county), runtime.now())
+
+
+async def _unanswered(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Mark messages whose receipt never came."""
+    pack = runtime.packs.by_county(county)
+    return {"marked": await outcomes.mark_unanswered(county, pack, runtime.now())}
+
+
+async def _escalate(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Close errands whose reason is gone, remind of tasks that end soon, pass late ones up."""
+    pack, now = runtime.packs.by_county(county), runtime.now()
+    closed = await errands.close_settled(county, now)
+    reminded = await reminders.remind_tasks(county, pack, now)
+    return {"closed": closed, "reminded": reminded, "escalated": await tasks.escalate_due(county, pack, now)}
+
+
+async def _draft_reminders(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Remind of half-filled applications."""
+    pack = runtime.packs.by_county(county)
+    return {"planned": await reminders.remind_drafts(county, pack, runtime.now())}
+
+
+async def _expire_drafts(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """End half-filled forms that nobody went on with, and filled ones that the farmer never confirmed."""
+    now, pack = runtime.now(), runtime.packs.by_county(county)
+    return {
+        "expired": await drafts.expire_due(county, now),
+        "unconfirmed": await applications.expire_unconfirmed(county, pack, now),
+    }
+
+
+async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Delete old slots, counters, queue logs, sessions, request keys and stray uploads."""
+    now = runtime.now()
+    return {
+        **await slots.tidy(county, now),
+        "sessions": await sessions.forget_before(now - KEEP_SESSIONS),
+        "requests": await idempotency.forget_before(now - KEEP_REQUESTS),
+        "strays": await files.sweep(runtime.files, now - KEEP_STRAYS),
+    }
+
+
+JOBS: tuple[JobSpec, ...] = (
+    JobSpec("due_scan", "30 0 * * *", "all", _due_scan, due.towns),
+    JobSpec("escalate", "5 * * * *", "latest", _escalate),
+    JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),
+    JobSpec("unanswered", "35 * * * *", "latest", _unanswered),
+    JobSpec("expire_drafts", "45 0 * * *", "latest", _expire_drafts),
+    JobSpec("tidy", "20 3 * * *", "latest", _tidy),
+    JobSpec("deliver", "* * * * *", "none", _deliver),
+    JobSpec("receipts", "* * * * *", "none", _receipts),
+    JobSpec("sweep_leases", "* * * * *", "none", _sweep),
+)
+BY_NAME: Mapping[str, JobSpec] = {job.name: job for job in JOBS}
+
+
+def named(name: str) -> JobSpec:
+    """The job of that name. Raises KeyError with the names there are."""
+    if name not in BY_NAME:
+        raise KeyError(f"no job {name!r}; there are {', '.join(BY_NAME)}")
+    return BY_NAME[name]
