@@ -1,0 +1,128 @@
+"""Applications for their farmer: status, withdrawing, confirming what a helper filled in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from actions import applications, files, status
+from actions.access import Actor, actor_for
+from handlers.api.paging import Listed
+from handlers.endpoint import Call, In, Out, Page
+from handlers.errors import HttpError
+
+
+class StageOut(Out):
+    """A stage of the route: done, now, waiting, returned or rejected."""
+
+    name: str
+    title: str
+    role: str
+    standing: str
+
+
+class EntryOut(Out):
+    """Something that happened, by which role, when."""
+
+    title: str
+    role: str
+    at: datetime
+    note: str
+
+
+class ApplicationOut(Out):
+    """An application as its farmer sees it: which stage, since when, with whom, expected by when."""
+
+    key: str
+    number: str
+    state: str
+    state_words: str
+    amount_fen: int
+    term_months: int
+    industry: str
+    submitted_at: datetime
+    since: datetime
+    now_with: list[str] = Field(description="Who is working on it: roles, never names.")
+    now_stage: str
+    expected_at: datetime | None
+    late: bool
+    reason: str
+    return_fields: list[str] = Field(description="The answers that are to be mended after a return.")
+    stages: list[StageOut]
+    timeline: list[EntryOut]
+    may_withdraw: bool
+    may_supplement: bool
+    may_confirm: bool
+    own: bool
+
+
+class AnswersOut(Out):
+    """The answers of an application by the keys of its form."""
+
+    answers: dict[str, Any]
+
+
+class Confirmation(In):
+    """How the farmer confirms: empty from his own WeChat, else the code he was sent or a signature photo."""
+
+    code: str | None = Field(None, min_length=4, max_length=8, pattern=r"^\d+$")
+    signature_file: str | None = Field(None, max_length=64, description="Key of an uploaded photo.")
+
+
+class Nothing(In):
+    """An empty object."""
+
+
+async def listed(call: Call, query: Page) -> Listed[ApplicationOut]:
+    """One's own applications and those filled in for others, the newest first."""
+    rows = await status.my_applications(call.actor, call.now)
+    keys = [row.key for row in rows]
+    if query.after is not None and query.after not in keys:
+        raise HttpError(400, field="after")
+    start = keys.index(query.after) + 1 if query.after else 0
+    page = rows[start : start + query.limit]
+    more = len(rows) > start + query.limit
+    items = [ApplicationOut.model_validate(row) for row in page]
+    return Listed[ApplicationOut](items=items, next=page[-1].key if more else None)
+
+
+async def show(call: Call, key: str) -> ApplicationOut:
+    """One application with its timeline."""
+    return await view(call, call.actor, key)
+
+
+async def view(call: Call, actor: Actor, key: str) -> ApplicationOut:
+    return ApplicationOut.model_validate(await status.view(actor, key, call.now))
+
+
+async def current_actor(call: Call) -> Actor:
+    """The actor as he is known now: an application may just have told whose WeChat this is (S1.6)."""
+    actor = call.actor
+    return await actor_for(
+        actor.account, actor.county, actor.openid, on=call.on, now=call.now, channel=actor.channel
+    )
+
+
+async def answers(call: Call, key: str) -> AnswersOut:
+    """What was filled in, for the farmer and who filled it in for him; nothing for others."""
+    return AnswersOut(answers=dict(await status.answers_of(call.actor, key)))
+
+
+async def withdraw(call: Call, key: str, body: Nothing) -> ApplicationOut:
+    """Take an application back; possible until it is approved."""
+    await applications.withdraw(call.actor, key, call.pack, call.now)
+    return await view(call, call.actor, key)
+
+
+async def confirm(call: Call, key: str, body: Confirmation) -> ApplicationOut:
+    """The farmer says that what a helper filled in is his will; then it is reviewed."""
+    if body.signature_file is not None:
+        signature = (await files.views(call.actor, [body.signature_file]))[0]
+        if signature.purpose != "signature" or signature.state != "stored":
+            raise HttpError(400, message="请拍一张本人签字的照片。", field="signature_file")
+    await applications.confirm(
+        call.actor, key, call.pack, call.now, code=body.code, signature_file=body.signature_file
+    )
+    return await view(call, call.actor, key)

@@ -1,0 +1,102 @@
+"""Loans: what one owes and when, and what the bank received."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import Field
+
+from actions import loans
+from handlers.api.paging import Listed
+from handlers.endpoint import Call, In, Out, Page
+from handlers.errors import HttpError
+
+
+class InstalmentOut(Out):
+    """A line of the schedule. Kind: settlement (interest), instalment, maturity (with principal)."""
+
+    number: int
+    kind: str
+    due_on: date
+    principal_fen: int
+    interest_fen: int
+    paid_fen: int
+    owed_fen: int
+    paid_on: date | None
+    days_past_due: int
+
+
+class LoanOut(Out):
+    """A loan and what is due next."""
+
+    key: str
+    number: str
+    principal_fen: int
+    balance_fen: int
+    annual_rate_bp: int
+    method: str
+    disbursed_on: date
+    maturity_on: date
+    state: str
+    next: InstalmentOut | None
+    overdue_fen: int
+
+
+class ScheduleOut(Out):
+    """All lines of a loan's schedule in order."""
+
+    items: list[InstalmentOut]
+
+
+class RepaymentIn(In):
+    """A payment the bank received, named by the bank's serial number."""
+
+    serial: str = Field(min_length=1, max_length=64)
+    amount_fen: int = Field(gt=0, le=10**13)
+    received_on: date
+
+
+class RepaymentOut(Out):
+    """How a payment was allocated: interest first, the oldest line first."""
+
+    serial: str
+    received_on: date
+    amount_fen: int
+    principal_fen: int
+    interest_fen: int
+
+
+async def listed(call: Call, query: Page) -> Listed[LoanOut]:
+    """One's own loans, the newest first."""
+    rows = await loans.my_loans(call.actor, call.on)
+    keys = [row.key for row in rows]
+    if query.after is not None and query.after not in keys:
+        raise HttpError(400, field="after")
+    start = keys.index(query.after) + 1 if query.after else 0
+    page = rows[start : start + query.limit]
+    more = len(rows) > start + query.limit
+    items = [LoanOut.model_validate(row) for row in page]
+    return Listed[LoanOut](items=items, next=page[-1].key if more else None)
+
+
+async def show(call: Call, key: str) -> LoanOut:
+    """One loan: one's own, or one of the bank, guarantor or region."""
+    return await loan_of(call, key)
+
+
+async def loan_of(call: Call, key: str) -> LoanOut:
+    return LoanOut.model_validate(await loans.view_loan(call.actor, key, call.on))
+
+
+async def schedule(call: Call, key: str) -> ScheduleOut:
+    """Every line of the schedule: when, how much, what is paid."""
+    loan = await loans.view_loan(call.actor, key, call.on)
+    return ScheduleOut(items=[InstalmentOut.model_validate(line) for line in loan.instalments])
+
+
+async def record_repayment(call: Call, key: str, body: RepaymentIn) -> RepaymentOut:
+    """Record a payment the bank received; the same serial again returns the payment that is there."""
+    made = await loans.record_repayment(
+        call.actor, key, body.serial, body.amount_fen, body.received_on, call.now
+    )
+    return RepaymentOut.model_validate(made)

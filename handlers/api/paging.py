@@ -1,0 +1,32 @@
+"""Pages of a list by key: `?after=` is the `next` of the page before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from handlers.endpoint import Out
+from handlers.errors import HttpError
+
+Item = TypeVar("Item", bound=Out)
+
+
+class Listed(Out, Generic[Item]):
+    """A page of a list. `next` is null on the last page."""
+
+    items: list[Item]
+    next: str | None
+
+
+def number(after: str | None) -> int | None:
+    """The number that `after` names. Raises HttpError 400."""
+    if after is None:
+        return None
+    if not (after.isascii() and after.isdigit() and len(after) <= 18):
+        raise HttpError(400, field="after")
+    return int(after)
+
+
+def next_of(rows: Sequence[object], limit: int, key: str) -> str | None:
+    """The key of the last row when there may be more behind it."""
+    return str(getattr(rows[-1], key)) if len(rows) == limit else None

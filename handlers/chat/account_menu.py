@@ -1,0 +1,50 @@
+"""The menu at the bottom of the chat: one for everybody, one for staff by tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bot.wechat.client import WeChat
+
+STAFF_TAG = "staff"
+TAG_AT_ONCE = 50
+Buttons = Sequence[dict[str, Any]]
+
+
+def _click(name: str, key: str) -> dict[str, Any]:
+    return {"type": "click", "name": name, "key": key}
+
+
+def _group(name: str, *lines: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "sub_button": list(lines)}
+
+
+def _own(home: str) -> tuple[dict[str, Any], ...]:
+    pages = {"type": "view", "name": "网页办理", "url": home}
+    return _click("我的申请", "STATUS"), _click("我的贷款", "LOANS"), pages
+
+
+_HELP = _group("帮助", _click("怎么用", "HELP"), _click("人工", "HUMAN"))
+
+
+def farmer_menu(home: str) -> Buttons:
+    """What everybody sees. The keys are those of CHAT_ROUTES; `home` is where our pages begin."""
+    return _click("我要贷款", "APPLY"), _group("我的", *_own(home)), _HELP
+
+
+def staff_menu(home: str) -> Buttons:
+    """What a person with a post sees."""
+    return _click("待办", "TASKS"), _group("办理", _click("替人申请", "APPLY_OTHER"), *_own(home)), _HELP
+
+
+async def publish(client: WeChat, staff: Iterable[str], base_url: str) -> None:
+    """Publish both menus and tag the openids of `staff`. Raises WeChatError."""
+    home = f"{base_url}/m/login?account={client.account.name}&to=/m/"
+    openids = list(staff)
+    await client.create_menu(farmer_menu(home))
+    tags = await client.tags()
+    tag = tags[STAFF_TAG] if STAFF_TAG in tags else await client.create_tag(STAFF_TAG)
+    await client.add_conditional_menu(staff_menu(home), tag)
+    for at in range(0, len(openids), TAG_AT_ONCE):
+        await client.tag_people(tag, openids[at : at + TAG_AT_ONCE])

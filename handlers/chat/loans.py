@@ -1,0 +1,47 @@
+"""我的贷款: what is owed, by when. Amounts are said only to who asks, in his own chat (S18.5)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from actions import loans as actions
+from actions.loans import LoanView
+from handlers import texts
+from handlers.chat import menu
+from handlers.chat.links import page_link, with_links
+from handlers.chat.talk import ChatOutcome, ChatTurn, say
+from rules.application import yuan
+
+_SHOWN = 5
+_METHODS = {"interest_only": "按期付息，到期还本", "bullet": "到期一次还清"}
+
+
+async def my_loans(turn: ChatTurn) -> ChatOutcome:
+    """The person's loans with the next payment of each."""
+    found = await actions.my_loans(turn.actor, turn.on)
+    if not found:
+        return say(with_links(texts.NO_LOAN, menu.choices_for(turn.actor)))
+    open_ones = [loan for loan in found if loan.state == "active"]
+    shown = (open_ones or found)[:_SHOWN]
+    parts = [describe(loan, turn.on) for loan in shown]
+    if len(open_ones) > _SHOWN:
+        rest = page_link(texts.ALL_LOANS, turn.page("/m/loans"))
+        parts.append(f"还有{len(open_ones) - _SHOWN}笔：{rest}")
+    return say("\n\n".join(parts))
+
+
+def describe(loan: LoanView, on: date) -> str:
+    """A loan in a few lines; what is past its day is said once, as past."""
+    if loan.state != "active":
+        return f"贷款 {loan.number}：{yuan(loan.principal_fen)}，已经还清。"
+    lines = [
+        f"贷款 {loan.number}：{yuan(loan.principal_fen)}，还欠本金{yuan(loan.balance_fen)}",
+        f"{_METHODS.get(loan.method, loan.method)}，{texts.long_day(loan.maturity_on)}到期",
+    ]
+    first = loan.next
+    if first is not None and first.due_on >= on:
+        lines.append(f"下一次：{texts.long_day(first.due_on)}前还{yuan(first.owed_fen)}")
+    if loan.overdue_fen:
+        since = f"{texts.long_day(first.due_on)}到期，" if first is not None and first.due_on < on else ""
+        lines.append(f"{since}已经过了日子：{yuan(loan.overdue_fen)}。请尽快还；有难处，发“人工”。")
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""What can be done here: the menu, help, and what is said to a message that leads nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from actions import contacts
+from actions.access import Actor
+from actions.handovers import Reason, call_for_help
+from bot import spoken
+from bot.dialog_commands import looks_secret
+from bot.wechat.messages import Text
+from handlers import texts
+from handlers.chat.links import Choice, with_links
+from handlers.chat.talk import IDLE, ChatOutcome, ChatTurn, Where, say
+
+PHONE = "phone"
+FARMER: tuple[Choice, ...] = (
+    ("", "我要贷款"),
+    ("", "我的申请"),
+    ("", "我的贷款"),
+    ("", "人工"),
+)
+STAFF: tuple[Choice, ...] = (("", "待办"), ("", "替人申请"), ("", "我的申请"), ("", "人工"))
+
+
+def choices_for(actor: Actor) -> tuple[Choice, ...]:
+    """The words this person is offered to tap."""
+    return STAFF if actor.staff else FARMER
+
+
+def help_(turn: ChatTurn) -> ChatOutcome:
+    """帮助: what can be done here."""
+    head = texts.HELP_STAFF if turn.actor.staff else texts.HELP
+    lines = [head]
+    if turn.draft("loan_application"):
+        lines.append(texts.DRAFT_WAITS)
+    return say(with_links("\n".join(lines), choices_for(turn.actor)))
+
+
+_NO_WORDS = {
+    "image": texts.NO_PHOTO_NOW,
+    "location": texts.NO_PLACE_NOW,
+    "voice": texts.NOT_HEARD,
+    "video": texts.NO_SUCH_KIND,
+    "shortvideo": texts.NO_SUCH_KIND,
+    "link": texts.NO_SUCH_KIND,
+    "unknown": texts.NO_SUCH_KIND,
+}
+
+
+def unclear(turn: ChatTurn) -> ChatOutcome:
+    """A message that leads nowhere: say so and offer ways. A password is not kept. Clause: S18.8."""
+    if turn.incoming.kind in ("text", "voice") and looks_secret(turn.said, None):
+        return ChatOutcome(Text(texts.SECRET), keep_body=False)
+    head = _NO_WORDS.get(turn.incoming.kind, texts.NOT_UNDERSTOOD)
+    if turn.incoming.kind == "voice" and turn.said.strip():
+        head = texts.NOT_UNDERSTOOD
+    lines = [head, *((texts.DRAFT_WAITS,) if turn.draft("loan_application") else ())]
+    return say(with_links("\n".join(lines), choices_for(turn.actor)))
+
+
+async def human(turn: ChatTurn) -> ChatOutcome:
+    """人工: somebody gets a task to call; asked twice, it is one task. Clause: S18.3."""
+    return await _call(turn, "asked")
+
+
+async def hardship(turn: ChatTurn) -> ChatOutcome:
+    """有困难, said back to a reminder: somebody calls to find a way. Clause: S18.4."""
+    return await _call(turn, "hardship")
+
+
+async def paid(turn: ChatTurn) -> ChatOutcome:
+    """已经还了, said back to a reminder: somebody asks the bank; the bank's word counts. Clause: S18.4."""
+    return await _call(turn, "paid")
+
+
+async def _call(turn: ChatTurn, reason: Reason) -> ChatOutcome:
+    called = await call_for_help(turn.actor, reason, "", turn.pack, turn.now)
+    words = (texts.HANDED_OVER if called.new else texts.ALREADY_HANDED_OVER).format(
+        due=texts.day(called.due_on)
+    )
+    if await contacts.phone_known(turn.actor):
+        return say(words, IDLE)
+    return say(f"{words}\n{texts.LEAVE_PHONE}", Where(PHONE))
+
+
+async def phone(turn: ChatTurn) -> ChatOutcome:
+    """The number to call somebody under who asked for a person. Clause: S18.3."""
+    said = spoken.digits(turn.said)
+    if not (said.isascii() and said.isdigit()):
+        return replace(unclear(turn), where=IDLE)
+    await contacts.leave_phone(turn.actor, said, turn.now)
+    return say(texts.PHONE_KEPT, IDLE)

@@ -1,0 +1,14 @@
+"""The forms as data. Chat, mini-program and pages are made from them; `form_context` adds the county."""
+
+from __future__ import annotations
+
+from bot.dialog import Form
+from handlers.forms.context import form_context
+from handlers.forms.decision import DECISION
+from handlers.forms.disbursement import DISBURSEMENT
+from handlers.forms.loan_application import LOAN_APPLICATION
+from handlers.forms.visit import VISIT
+
+FORMS: dict[str, Form] = {form.name: form for form in (LOAN_APPLICATION, VISIT, DECISION, DISBURSEMENT)}
+
+__all__ = ["FORMS", "form_context"]

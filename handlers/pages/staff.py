@@ -1,0 +1,114 @@
+"""Pages for who reviews: the inbox, one task to decide, a visit to write down on the spot."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from actions import contacts, tasks
+from actions.shown import ShownApplication
+from actions.tasks import TaskView
+from bot.dialog import Context
+from handlers.county import county_context
+from handlers.errors import HttpError
+from handlers.forms.decision import DECISIONS, QUESTIONS
+from handlers.pages.base import Viewer, render
+from handlers.pages.farmer import last_day
+from handlers.pages.rows import photos_of, rows_of
+from rules.application import yuan
+
+PAGE = 20
+_SHOWN_ABOVE = frozenset({"amount", "term", "name", "phone", "id_number", "village", "head_id_number"})
+_ASKED_EVERYBODY = frozenset({"name", "phone", "id_number"})
+"""Questions whose answers a reviewer is not shown as such; they are asked of every farmer."""
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,22}")
+
+
+async def inbox(viewer: Viewer) -> web.Response:
+    """GET /m/tasks: the open tasks of one's posts, the most urgent first."""
+    after = viewer.request.query.get("after")
+    if after is not None and not _KEY.fullmatch(after):
+        raise HttpError(404)
+    found = await tasks.inbox(viewer.actor, viewer.now, after=after, limit=PAGE)
+    rows = [_row(task) for task in found]
+    return render(viewer, "tasks.html", tasks=rows, next=found[-1].key if len(found) == PAGE else None)
+
+
+def _row(task: TaskView) -> dict[str, Any]:
+    shown = task.application
+    about = f"{shown.applicant} · {shown.village_name} · {yuan(shown.amount_fen)}" if shown else task.note
+    return {
+        "key": task.key, "kind": task.kind, "title": task.title, "about": about, "overdue": task.overdue,
+        "escalated": task.escalated, "due": f"{last_day(task.due_at)}前",
+    }  # fmt: skip
+
+
+async def task(viewer: Viewer) -> web.Response:
+    """GET /m/tasks/{key}: what is to be decided, masked, and the form to decide it."""
+    found = await tasks.view_task(viewer.actor, viewer.key, viewer.now)
+    if found.kind == "visit" and found.state == "open":
+        raise web.HTTPFound(f"/m/visit/{found.key}")
+    context = await county_context(viewer.runtime, viewer.actor.county)
+    shown = found.application
+    whom = None
+    if found.kind in ("call_or_visit", "handover") and found.state == "open":
+        whom = await contacts.contact_of(viewer.actor, found.key, viewer.pack, viewer.now)
+    allowed = {str(decision) for decision in found.decisions}
+    return render(
+        viewer,
+        "task.html",
+        it=found,
+        whom=whom,
+        due=last_day(found.due_at),
+        application=_with_titles(viewer, shown),
+        rows=_rows(shown, context),
+        photos=photos_of(shown.answers) if shown else [],
+        decisions=[(c.value, c.label) for c in DECISIONS if c.value in allowed],
+        questions=_questions(shown),
+        amount=_plain_yuan(shown.amount_fen) if shown else "",
+    )
+
+
+async def visit(viewer: Viewer) -> web.Response:
+    """GET /m/visit/{key}: the visit form, which works on without a signal."""
+    found = await tasks.view_task(viewer.actor, viewer.key, viewer.now)
+    if found.kind != "visit" or found.state != "open" or found.application is None:
+        raise web.HTTPFound(f"/m/tasks/{found.key}")
+    context = await county_context(viewer.runtime, viewer.actor.county)
+    rows = _rows(found.application, context)
+    return render(
+        viewer, "visit.html", it=found, due=last_day(found.due_at), application=found.application, rows=rows
+    )
+
+
+def _rows(shown: ShownApplication | None, context: Context) -> list[tuple[str, str]]:
+    return rows_of(shown.answers, context, skip=_SHOWN_ABOVE) if shown else []
+
+
+def _questions(shown: ShownApplication | None) -> list[tuple[str, str]]:
+    """What can be asked again: the questions this farmer was asked."""
+    asked = set(shown.answers) | _ASKED_EVERYBODY if shown else set()
+    return [(c.value, c.label) for c in QUESTIONS if c.value in asked]
+
+
+def _with_titles(viewer: Viewer, shown: ShownApplication | None) -> dict[str, Any] | None:
+    """The application with the stages of its decisions by their titles."""
+    if shown is None:
+        return None
+    stages = viewer.pack.contents.stages
+    decisions = [
+        {
+            "title": stages[each.stage].title if each.stage in stages else each.stage,
+            "decision": each.decision, "reason": each.reason, "at": each.at,
+        }
+        for each in shown.decisions
+    ]  # fmt: skip
+    names = [name for name in ShownApplication.__dataclass_fields__ if name != "decisions"]
+    return {**{name: getattr(shown, name) for name in names}, "decisions": decisions}
+
+
+def _plain_yuan(fen: int) -> str:
+    """30000 or 30000.50, as one types it."""
+    return f"{fen // 100}" + (f".{fen % 100:02d}" if fen % 100 else "")

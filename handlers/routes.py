@@ -1,0 +1,96 @@
+"""Every HTTP route, one line each, and the application that serves them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.runtime import Runtime
+from handlers import health, openapi, webhook
+from handlers.api import applications, drafts, files, forms, loans, me, sessions, tasks, visits
+from handlers.endpoint import endpoint
+from handlers.errors import errors
+from handlers.flight import Flights
+from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
+from handlers.observe import observe, plain_bodies, safe_headers
+from handlers.pages import assets, base, farmer, login, staff
+from handlers.pages.base import page
+
+VERSION = "0.1.0"
+API = (
+    endpoint(
+        "POST", "/api/v1/sessions", sessions.create, status=201, public=True, once=False, errors=(401, 403)
+    ),
+    endpoint("DELETE", "/api/v1/sessions/current", sessions.end),
+    endpoint("DELETE", "/api/v1/sessions", sessions.end_all),
+    endpoint("POST", "/api/v1/files", files.upload, status=201, raw="upload", errors=(429,)),
+    endpoint("GET", "/api/v1/files/{key}", files.download, raw="file", errors=(409,)),
+    endpoint("GET", "/api/v1/files/{key}/facts", files.facts),
+    endpoint("GET", "/api/v1/forms", forms.listed),
+    endpoint("GET", "/api/v1/forms/{name}", forms.show),
+    endpoint("GET", "/api/v1/drafts", drafts.listed),
+    endpoint("POST", "/api/v1/drafts", drafts.begin, errors=(404,)),
+    endpoint("GET", "/api/v1/drafts/{key}", drafts.show),
+    endpoint("PATCH", "/api/v1/drafts/{key}", drafts.change, headers=("If-Match",), errors=(409, 428)),
+    endpoint("DELETE", "/api/v1/drafts/{key}", drafts.cancel),
+    endpoint("POST", "/api/v1/drafts/{key}/submit", drafts.hand_in_draft, status=201),
+    endpoint("GET", "/api/v1/applications", applications.listed),
+    endpoint("GET", "/api/v1/applications/{key}", applications.show),
+    endpoint("GET", "/api/v1/applications/{key}/answers", applications.answers),
+    endpoint("POST", "/api/v1/applications/{key}/withdraw", applications.withdraw),
+    endpoint("POST", "/api/v1/applications/{key}/confirm", applications.confirm),
+    endpoint("GET", "/api/v1/tasks", tasks.inbox),
+    endpoint("GET", "/api/v1/tasks/{key}", tasks.show),
+    endpoint("GET", "/api/v1/tasks/{key}/contact", tasks.contact),
+    endpoint("POST", "/api/v1/tasks/{key}/decision", tasks.decide),
+    endpoint("POST", "/api/v1/tasks/{key}/disbursement", tasks.disburse, status=201),
+    endpoint("POST", "/api/v1/tasks/{key}/close", tasks.close),
+    endpoint("POST", "/api/v1/delegations", tasks.delegate, status=201),
+    endpoint("POST", "/api/v1/visits", visits.record, status=201),
+    endpoint("GET", "/api/v1/loans", loans.listed),
+    endpoint("GET", "/api/v1/loans/{key}", loans.show),
+    endpoint("GET", "/api/v1/loans/{key}/schedule", loans.schedule),
+    endpoint("POST", "/api/v1/loans/{key}/repayments", loans.record_repayment, status=201),
+    endpoint("GET", "/api/v1/notices", me.notices),
+    endpoint("GET", "/api/v1/consents", me.consents),
+    endpoint("GET", "/api/v1/me", me.show),
+    endpoint("PATCH", "/api/v1/me", me.change),
+    endpoint("GET", "/api/v1/me/colleagues", me.colleagues),
+)
+PAGES = (
+    web.get("/m/login", login.begin),
+    web.get("/m/callback", login.finish),
+    web.get("/m", page(farmer.home)),
+    web.get("/m/", page(farmer.home)),
+    web.get("/m/apply", page(farmer.apply)),
+    web.get("/m/applications", page(farmer.applications)),
+    web.get("/m/applications/{key}", page(farmer.application)),
+    web.get("/m/loans", page(farmer.my_loans)),
+    web.get("/m/loans/{key}", page(farmer.loan)),
+    web.get("/m/tasks", page(staff.inbox)),
+    web.get("/m/tasks/{key}", page(staff.task)),
+    web.get("/m/visit/{key}", page(staff.visit)),
+    web.get("/static/{name:.+}", assets.serve),
+)
+PLAIN = (
+    web.get("/wechat/{account}", webhook.verify),
+    web.post("/wechat/{account}", webhook.receive),
+    web.get("/healthz", health.healthz),
+    web.get("/readyz", health.readyz),
+    web.get("/metrics", health.metrics),
+    web.get("/openapi.json", openapi.show),
+)
+
+
+def create_app(runtime: Runtime) -> web.Application:
+    """The web application over a runtime. Building it opens nothing: bot.app does, and closes it."""
+    app = web.Application(middlewares=[observe, errors, plain_bodies])
+    app[RUNTIME] = runtime
+    app[FLIGHTS] = Flights()
+    app[OPENAPI] = openapi.document(API, runtime.settings.base_url(), VERSION)
+    app.on_response_prepare.append(safe_headers)
+    app.cleanup_ctx.append(webhook.turns_context)
+    app.add_routes([web.route(each.method, each.path, each.serve) for each in API])
+    app.add_routes(PAGES)
+    app.add_routes(PLAIN)
+    base.set_up(app)
+    return app

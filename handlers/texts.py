@@ -1,0 +1,83 @@
+"""What the program says in the chat: short, plain, and what to do next. Words in {} are filled in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from bot.config import SHANGHAI
+
+BROKEN = "系统刚才没有办好，您说的已经记下了。请过几分钟再发一次；还不行，就发“人工”。"
+
+WELCOME = "您好，这里是{title}金融扶贫服务。贷款申请、查进度、看还款，都可以在这里办，不收任何费用。"
+WELCOME_BACK = "欢迎回来。"
+DRAFT_WAITS = "您有一份没填完的申请，发“继续”接着填。"
+ANTI_FRAUD = "我们不会问您要密码和验证码，也不会让您先交钱。"
+
+HELP = "您可以点下面的字，也可以直接打字或说话："
+HELP_STAFF = "您的工作从这里进："
+NOT_UNDERSTOOD = "这句话我没看明白。您可以点下面的字："
+NO_PHOTO_NOW = "现在不用发照片。要办什么，可以点下面的字："
+NO_PLACE_NOW = "现在不用发位置。要办什么，可以点下面的字："
+NOT_HEARD = "没听清，请再说一遍，或者打字。也可以点下面的字："
+NO_SUCH_KIND = "这种消息我看不了，请打字或说话。也可以点下面的字："
+SECRET = "请不要发密码或验证码！我们从来不问这些，谁要都别给。刚才那条没有保存。"  # noqa: S105 - a warning
+
+LEAVE_PHONE = "您还没有留手机号，请发过来，好给您打电话。"
+PHONE_KEPT = "记下了，会打这个电话找您。"
+HANDED_OVER = "好的，已经告诉工作人员，会有人联系您，最晚{due}。"
+ALREADY_HANDED_OVER = "已经告诉工作人员了，会有人联系您，最晚{due}。"
+
+NOTHING_TO_GO_ON = "没有填到一半的申请，我们从头开始。"
+APPLY_OPEN = "您已经有一份申请在办（{number}），一户同时只能办一份。"
+APPLY_GONE = "这份表已经交上去或者取消了。"
+APPLY_SUBMITTED = (
+    "交上去了！您的申请编号是 {number}。\n现在由{who}办理{due}。有进展会通知您，也可以随时发“我的申请”查看。"
+)
+APPLY_FOR_OTHER = (
+    "表填好了（{number}），还要本人确认才算数：\n"
+    "1. 本人在这里办过的，他的微信会收到提醒，点开确认就行；\n"
+    "2. 没办过的，他的手机会收到短信，请他把六位确认码告诉您，填到下面的网页里；\n"
+    "3. 收不到短信，就在网页里拍一张他签字的照片。"
+)
+FILLED_FOR_YOU = "有人替您填了下面这些。请从头看一遍，是您的意思、都对，再点“确认申请”："
+CONFIRM_PAGE = "帮他确认"
+ON_A_PAGE = "在网页上填"
+ALL_LOANS = "在网页上看全部"
+APPLY_GONE_NEXT = (("", "我要贷款"), ("", "我的申请"))
+APPLY_NEXT = (("", "我的申请"), ("", "人工"))
+APPLY_OPEN_NEXT = (("", "我的申请"), ("", "替人申请"))
+NOTHING_TO_CANCEL = "现在没有没填完的表，不用取消。已经交上去的，可以在“我的申请”里撤回。"
+NOTHING_TO_SUPPLEMENT = "这份申请现在不用补充材料。"
+SUPPLEMENTED = "补充好了，{number} 已经重新交上去。有进展会通知您。"
+SUPPLEMENT_ASK = "要补充的原因：{reason}\n改好后会重新交上去。"
+CONFIRMED = "确认好了，{number} 开始办理。有进展会通知您。"
+WITHDRAW_SURE = "确定要撤回申请 {number} 吗？撤回后要办得重新申请。"
+WITHDRAWN = "已经撤回申请 {number}。想办的时候再来。"
+KEPT_AS_IS = "好，没有动。"
+
+REJECTED_ADVICE = "把上面说的事办好，就可以再申请。有不同意见，找村干部，或者到{centre}反映。"
+NO_APPLICATION = "您还没有申请过。"
+NO_LOAN = "您名下没有贷款。"
+
+
+def day(on: date) -> str:
+    """12月3日."""
+    return f"{on.month}月{on.day}日"
+
+
+def long_day(on: date) -> str:
+    """2026年12月3日."""
+    return f"{on.year}年{day(on)}"
+
+
+def last_day(ends_at: datetime) -> date:
+    """The day whose end a deadline is: midnight belongs to the day before."""
+    return (ends_at - timedelta(seconds=1)).astimezone(SHANGHAI).date()
+
+
+NO_TASK = "现在没有要办的事。有新任务会通知您。"
+TASKS_HEAD = "您有{count}件要办的事，回复前面的数字或者点一下："
+VISIT_MISSING = "村干部还没有走访确认，走访完才能决定。"
+CLOSE_HOW = "办得怎么样？请选一个："
+CLOSE_WORDS = {"已经告诉本人": "told", "没有找到人": "not_found"}
+"""Words to tap when a task is done by going there -> the outcome that is kept."""

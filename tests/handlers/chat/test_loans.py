@@ -1,0 +1,71 @@
+"""我的贷款: what is owed and by when, for the borrower alone. Clause: S1.5, S18.5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from api_world import NOW
+from chat_kit import Phone
+
+from bot import database
+from models.loan import Instalment, Loan
+from models.people import WechatUser
+from models.sealing import new_key
+
+Phones = Callable[..., Phone]
+pytestmark = pytest.mark.usefixtures("county")
+
+
+async def lend(openid: str, number: str, **more: Any) -> Loan:
+    user = await WechatUser.get(openid=openid)
+    bank = (await database.fetch("SELECT id FROM organisation WHERE kind = 'partner_bank'"))[0]["id"]
+    values = {
+        "county": "411082", "key": new_key(), "number": number, "bank_id": bank, "village": "411082101201",
+        "borrower_id": user.person_id, "principal_fen": 3_000_000, "balance_fen": 3_000_000,
+        "annual_rate_bp": 435, "method": "interest_only", "settlement_cycle": "quarterly",
+        "day_count": "actual/360", "disbursed_on": date(2026, 9, 1), "maturity_on": date(2027, 9, 1),
+        "state": "active", "created_at": NOW,
+    }  # fmt: skip
+    return await Loan.create(**(values | more))
+
+
+async def owe(loan: Loan, number: int, due_on: date, interest_fen: int) -> None:
+    await Instalment.create(
+        county="411082", loan_id=loan.id, number=number, kind="settlement", due_on=due_on, days=30,
+        principal_fen=0, interest_fen=interest_fen,
+    )  # fmt: skip
+
+
+async def test_a_borrower_reads_what_he_owes_and_by_when_s1_5(phone: Phones) -> None:
+    somebody = phone("o-zhang")
+    loan = await lend("o-zhang", "2026-001")
+    await owe(loan, 1, date(2026, 11, 20), 28_880)
+    await owe(loan, 2, date(2026, 12, 20), 10_875)
+    words = await somebody.say("我的贷款")
+    for part in ("2026-001", "还欠本金3万元", "2027年9月1日到期", "288.8", "2026年11月20日到期", "过了日子"):
+        assert part in words, words
+
+
+async def test_a_settled_loan_is_named_only_when_nothing_is_open(phone: Phones) -> None:
+    somebody = phone("o-zhang")
+    await lend("o-zhang", "2025-007", state="settled", balance_fen=0)
+    assert "2025-007：3万元，已经还清" in await somebody.say("我的贷款")
+    await lend("o-zhang", "2026-001")
+    words = await somebody.say("我的贷款")
+    assert "2026-001" in words
+    assert "2025-007" not in words
+
+
+async def test_somebody_elses_loan_is_not_shown_s17_2(phone: Phones) -> None:
+    await lend("o-zhang", "2026-001")
+    assert "您名下没有贷款" in await phone("o-li").say("我的贷款")
+
+
+async def test_more_loans_than_fit_are_counted(phone: Phones) -> None:
+    for n in range(7):
+        await lend("o-zhang", f"2026-00{n}")
+    words = await phone("o-zhang").say("我的贷款")
+    assert "还有2笔" in words

@@ -1,0 +1,181 @@
+"""Every role against every object: who sees it is in one table, and to the others it is not there. S17.2"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bot.database import fetch
+from handlers.routes import API
+from tests.handlers.api_world import Person, World
+from tests.handlers.test_api_drafts import begin, filled
+from tests.handlers.test_api_review import apply, decide, tasks_of, visit
+
+PEOPLE = {
+    "farmer": "zhang",
+    "neighbour": "li",
+    "cadre": "wang",
+    "other cadre": "song",
+    "town": "zhou",
+    "other town": "he",
+    "loan officer": "chen",
+    "county": "liu",
+    "bank": "zhao",
+    "guarantor": "sun",
+    "stranger": "nobody",
+}
+FAR = {"far cadre": "wei", "far county": "long", "far bank": "tao"}
+REVIEWERS = {"cadre", "town", "loan officer", "county", "bank", "guarantor"}
+"""Whose region and organisation the application belongs to."""
+SEES = {
+    "application": {"farmer"} | REVIEWERS,
+    "photo": {"farmer"} | REVIEWERS,
+    "review task": {"loan officer"},
+    "visit task": {"cadre"},
+    "disbursement task": {"bank"},
+    "draft": {"farmer"},
+    "loan": {"farmer", "cadre", "town", "county", "bank", "guarantor"},
+}
+ROUTES = {
+    "/api/v1/applications/{key}": "application",
+    "/api/v1/applications/{key}/answers": "application",
+    "/api/v1/files/{key}": "photo",
+    "/api/v1/files/{key}/facts": "photo",
+    "/api/v1/drafts/{key}": "draft",
+    "/api/v1/loans/{key}": "loan",
+    "/api/v1/loans/{key}/schedule": "loan",
+}
+TASKS = ("review task", "visit task", "disbursement task")
+NAMED_BY_NOBODY = {"/api/v1/forms/{name}"}
+
+
+async def objects_of(world: World) -> dict[str, str]:
+    """An application that became a loan, everything that hangs on it, and a new draft of its farmer."""
+    farmer = await world.login("zhang")
+    draft = await filled(farmer)
+    (picture,) = draft["answers"]["photos"]
+    status, application = await farmer.post(f"/api/v1/drafts/{draft['key']}/submit")
+    assert status == 201
+    found = {"application": application["key"], "photo": picture}
+    found["review task"] = await _approve(await world.login("chen"))
+    cadre = await world.login("wang")
+    found["visit task"] = next(task["key"] for task in await tasks_of(cadre) if task["kind"] == "visit")
+    assert (await visit(cadre))[0] == 201
+    for name in ("liu", "zhao", "sun"):
+        await _approve(await world.login(name))
+    banker = await world.login("zhao")
+    found["disbursement task"] = (await tasks_of(banker))[0]["key"]
+    given = {
+        "number": "JJ-1", "amount_fen": 3_000_000, "disbursed_on": "2026-11-28",
+        "account": "6222000011112222", "annual_rate_bp": 435, "term_months": 12, "method": "bullet",
+    }  # fmt: skip
+    status, loan = await banker.post(f"/api/v1/tasks/{found['disbursement task']}/disbursement", given)
+    assert status == 201
+    return {**found, "loan": loan["key"], "draft": (await begin(farmer))["key"]}
+
+
+async def _approve(person: Person) -> str:
+    (task,) = await tasks_of(person)
+    assert (await decide(person, task))[0] == 200
+    return str(task["key"])
+
+
+async def everybody(world: World) -> dict[str, Person]:
+    found = {role: await world.login(name) for role, name in PEOPLE.items()}
+    return found | {role: await world.login(name, "far") for role, name in FAR.items()}
+
+
+async def test_every_object_is_seen_by_exactly_those_in_the_table(world: World) -> None:
+    objects, people = await objects_of(world), await everybody(world)
+    paths = [(path.replace("{key}", objects[kind]), SEES[kind]) for path, kind in ROUTES.items()]
+    paths += [(f"/api/v1/tasks/{objects[kind]}", SEES[kind]) for kind in TASKS]
+    wrong = []
+    for path, sees in paths:
+        for role, person in people.items():
+            status, body = await person.get(path)
+            if (status == 200) != (role in sees) or status not in (200, 404):
+                wrong.append((role, path, status))
+            elif status == 404:
+                missing = await person.get(re.sub(r"[A-Za-z0-9_-]{22}", "A" * 22, path))
+                assert (status, body) == missing, "what may not be seen must look like what is not there"
+    assert wrong == []
+
+
+async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
+    """Every route that changes something by key, as everybody who may not see it: 404 and nothing happens."""
+    objects, people = await objects_of(world), await everybody(world)
+    bodies: dict[str, Any] = {
+        "/api/v1/drafts/{key}/submit": {},
+        "/api/v1/applications/{key}/withdraw": {},
+        "/api/v1/applications/{key}/confirm": {},
+        "/api/v1/tasks/{key}/decision": {"decision": "approve", "shown_hash": "a" * 64},
+        "/api/v1/tasks/{key}/disbursement": {
+            "number": "1", "amount_fen": 1, "disbursed_on": "2026-11-28", "account": "62220000",
+            "annual_rate_bp": 1, "term_months": 1, "method": "bullet",
+        },
+        "/api/v1/tasks/{key}/close": {"outcome": "told"},
+        "/api/v1/loans/{key}/repayments": {"serial": "1", "amount_fen": 1, "received_on": "2026-11-28"},
+    }  # fmt: skip
+    kinds = {"drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"]}
+    for each in API:
+        if each.method == "GET" or not each.path_names:
+            continue
+        for kind in kinds[each.path.split("/")[3]]:
+            for role, person in people.items():
+                if role in SEES[kind] or (
+                    each.path.endswith("repayments") and role in REVIEWERS | {"farmer"}
+                ):
+                    continue
+                path = each.path.replace("{key}", objects[kind])
+                body = {"answers": {"term": 6}} if each.method == "PATCH" else bodies.get(each.path)
+                headers = {"If-Match": "1", "Idempotency-Key": f"{role}-{kind}".replace(" ", "-")}
+                status, answer = await person.ask(each.method, path, json=body, headers=headers)
+                expected = {404} | ({422} if each.path.endswith("repayments") else set())
+                assert status in expected, (each.name, role, kind, answer)
+
+
+def test_every_route_with_a_key_is_in_the_table() -> None:
+    reading = {each.path for each in API if each.method == "GET" and each.path_names}
+    assert reading - set(ROUTES) - NAMED_BY_NOBODY == {"/api/v1/tasks/{key}", "/api/v1/tasks/{key}/contact"}
+
+
+async def test_a_number_is_shown_in_full_only_to_who_has_to_call_and_only_until_it_is_done(
+    world: World,
+) -> None:
+    """S1.3, S17.2: the cadre who is to visit; each look is noted once a day."""
+    await apply(world)
+    people = await everybody(world)
+    (visiting,) = await tasks_of(people["cadre"])
+    (reviewing,) = await tasks_of(people["loan officer"])
+    for role, person in people.items():
+        status, body = await person.get(f"/api/v1/tasks/{visiting['key']}/contact")
+        assert status == (200 if role == "cadre" else 404), role
+        if role == "cadre":
+            assert body == {"name": "张守田", "phone": "13800001111", "place": "坡胡镇柳庄村", "words": ""}
+    status, body = await people["loan officer"].get(f"/api/v1/tasks/{reviewing['key']}/contact")
+    assert (status, body["error"]["code"]) == (422, "no_contact")
+    assert (await visit(people["cadre"]))[0] == 201
+    assert (await people["cadre"].get(f"/api/v1/tasks/{visiting['key']}/contact"))[0] == 422
+    looks = await fetch(
+        "SELECT count(*) AS n FROM audit_entry WHERE action = 'view' AND subject_kind = 'person'"
+    )
+    assert looks[0]["n"] == 1
+
+
+async def test_lists_hold_nothing_of_others(world: World) -> None:
+    objects, people = await objects_of(world), await everybody(world)
+    for path in (
+        "/api/v1/applications",
+        "/api/v1/loans",
+        "/api/v1/tasks",
+        "/api/v1/drafts",
+        "/api/v1/consents",
+    ):
+        for role, person in people.items():
+            status, page = await person.get(path)
+            assert status == 200
+            for kind in SEES:
+                if objects[kind] in str(page):
+                    assert role in SEES[kind], (role, path, kind)
+            if role.startswith("far ") or role == "stranger":
+                assert page["items"] == [], (role, path)
