@@ -27,6 +27,7 @@ MODEL_MODULES = (
     "models.conversation",
     "models.application",
     "models.loan",
+    "models.arrears",
     "models.notice",
     "models.work",
 )
