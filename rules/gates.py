@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from rules.notices import Channel, NoticeClass, QuietHours
@@ -44,13 +45,15 @@ class Reason(StrEnum):
     QUOTA = "quota"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer of the gates; `until` stands only beside DEFER."""
 
     action: Action
     reason: Reason
     until: datetime | None = None
+
+
+_CLEAR = Verdict(Action.SEND, Reason.CLEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,7 @@ class GatePolicy:
     quota_percent_by_priority: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """Which rungs could reach the person, as far as we know."""
 
     following: bool = True
@@ -77,8 +79,7 @@ class Reach:
     cadre_known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class GateFacts:
+class GateFacts(NamedTuple):
     """All that the gates look at.
 
     `collection_contacts_today` counts the collection deliveries of today (Asia/Shanghai) to this person that
@@ -112,13 +113,7 @@ def gate(facts: GateFacts, policy: GatePolicy) -> Verdict:
     handed to the next rung by an opt-out; a staff task knows no opt-out.
     Clause: S11.5, S18.6, S18.7.
     """
-    return (
-        _over(facts)
-        or _later(facts, policy)
-        or _closed_rung(facts)
-        or _quota(facts, policy)
-        or Verdict(Action.SEND, Reason.CLEAR)
-    )
+    return _over(facts) or _later(facts, policy) or _closed_rung(facts) or _quota(facts, policy) or _CLEAR
 
 
 def _over(facts: GateFacts) -> Verdict | None:
@@ -166,17 +161,20 @@ def _closed_rung(facts: GateFacts) -> Verdict | None:
 
 def rung_problem(channel: Channel, reach: Reach) -> Reason | None:
     """Why this rung cannot reach the person, or None. Clause: S11.7, S18.7."""
-    problems: Mapping[Channel, tuple[tuple[bool, Reason], ...]] = {
-        Channel.TEMPLATE: (
-            (not reach.following, Reason.NOT_FOLLOWING),
-            (reach.refused_template, Reason.REFUSED_BY_PERSON),
-        ),
-        Channel.SUBSCRIBE: ((reach.grants_left <= 0, Reason.NO_GRANT),),
-        Channel.SERVICE_MESSAGE: ((reach.service_messages_left <= 0, Reason.WINDOW_CLOSED),),
-        Channel.SMS: ((not reach.phone_known, Reason.NO_PHONE),),
-        Channel.CADRE_TASK: ((not reach.cadre_known, Reason.NO_CADRE),),
-    }
-    return next((reason for stands, reason in problems[channel] if stands), None)
+    match channel:
+        case Channel.TEMPLATE if not reach.following:
+            return Reason.NOT_FOLLOWING
+        case Channel.TEMPLATE if reach.refused_template:
+            return Reason.REFUSED_BY_PERSON
+        case Channel.SUBSCRIBE if reach.grants_left <= 0:
+            return Reason.NO_GRANT
+        case Channel.SERVICE_MESSAGE if reach.service_messages_left <= 0:
+            return Reason.WINDOW_CLOSED
+        case Channel.SMS if not reach.phone_known:
+            return Reason.NO_PHONE
+        case Channel.CADRE_TASK if not reach.cadre_known:
+            return Reason.NO_CADRE
+    return None
 
 
 def _quota(facts: GateFacts, policy: GatePolicy) -> Verdict | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,8 +40,8 @@ COLLECTION = GateFacts(
     priority=1,
     reach=ANYWHERE,
 )
-SERVICE = replace(COLLECTION, notice_class=NoticeClass.SERVICE)
-TASK = replace(COLLECTION, notice_class=NoticeClass.TASK)
+SERVICE = COLLECTION._replace(notice_class=NoticeClass.SERVICE)
+TASK = COLLECTION._replace(notice_class=NoticeClass.TASK)
 SEND = Verdict(Action.SEND, Reason.CLEAR)
 
 
@@ -71,19 +72,17 @@ def test_by_day_with_nothing_in_the_way_a_notice_goes_out(facts: GateFacts) -> N
         ({"quota_used_today": 10**9}, Action.DEFER, Reason.QUOTA),
     ],
 )
-def test_the_first_gate_in_the_order_speaks(
-    change: dict[str, object], action: Action, reason: Reason
-) -> None:
+def test_the_first_gate_in_the_order_speaks(change: dict[str, Any], action: Action, reason: Reason) -> None:
     """S18.7"""
-    verdict = gate(replace(SERVICE, **change), POLICY)
+    verdict = gate(SERVICE._replace(**change), POLICY)
     assert (verdict.action, verdict.reason) == (action, reason)
     assert (verdict.until is not None) == (action is Action.DEFER)
 
 
 def test_too_late_is_the_very_moment() -> None:
     """S11.2"""
-    assert gate(replace(SERVICE, too_late_at=NOON), POLICY).action is Action.EXPIRE
-    assert gate(replace(SERVICE, too_late_at=NOON + timedelta(seconds=1)), POLICY) == SEND
+    assert gate(SERVICE._replace(too_late_at=NOON), POLICY).action is Action.EXPIRE
+    assert gate(SERVICE._replace(too_late_at=NOON + timedelta(seconds=1)), POLICY) == SEND
 
 
 @pytest.mark.parametrize(
@@ -114,69 +113,69 @@ def test_quiet_hours_may_lie_within_one_day() -> None:
 
 def test_the_morning_release_is_spread_over_half_an_hour() -> None:
     """S11.5"""
-    waits = [gate(replace(SERVICE, now=NIGHT, key=str(key)), POLICY).until for key in range(200)]
+    waits = [gate(SERVICE._replace(now=NIGHT, key=str(key)), POLICY).until for key in range(200)]
     moments = [wait for wait in waits if wait is not None]
     assert at(8, day=29) <= min(moments)
     assert at(8, 25, day=29) < max(moments) < at(8, 30, day=29)
     assert len(set(moments)) > 100
-    assert waits[0] == gate(replace(SERVICE, now=NIGHT, key="0"), POLICY).until
+    assert waits[0] == gate(SERVICE._replace(now=NIGHT, key="0"), POLICY).until
 
 
 def test_the_answer_somebody_waits_for_comes_at_night_and_into_a_conversation() -> None:
     """S11.5, S18.6"""
-    answer = replace(SERVICE, obeys_quiet_hours=False, now=NIGHT, last_heard_at=NIGHT)
+    answer = SERVICE._replace(obeys_quiet_hours=False, now=NIGHT, last_heard_at=NIGHT)
     assert gate(answer, POLICY) == SEND
-    assert gate(replace(answer, notice_class=NoticeClass.COLLECTION), POLICY).reason is Reason.QUIET_HOURS
+    assert gate(answer._replace(notice_class=NoticeClass.COLLECTION), POLICY).reason is Reason.QUIET_HOURS
 
 
 def test_a_village_quiet_day_ends_in_the_morning_after() -> None:
     """S18.6"""
-    verdict = gate(replace(COLLECTION, quiet_day_until=at(0, day=30)), POLICY)
+    verdict = gate(COLLECTION._replace(quiet_day_until=at(0, day=30)), POLICY)
     assert verdict.until is not None
     assert at(8, day=30) <= verdict.until < at(8, 30, day=30)
-    assert gate(replace(COLLECTION, quiet_day_until=NOON), POLICY) == SEND
+    assert gate(COLLECTION._replace(quiet_day_until=NOON), POLICY) == SEND
 
 
 def test_a_quiet_day_that_ends_just_before_the_night_lets_nobody_wake_up_in_it() -> None:
     """S11.5, S18.6"""
     for key in range(50):
-        verdict = gate(replace(SERVICE, key=str(key), quiet_day_until=at(21, 59)), POLICY)
+        verdict = gate(SERVICE._replace(key=str(key), quiet_day_until=at(21, 59)), POLICY)
         assert verdict.until is not None
         assert not is_quiet(verdict.until, QUIET)
 
 
 def test_a_running_conversation_is_left_alone_for_ten_minutes() -> None:
     """S18.6"""
-    reminder = replace(SERVICE, reminder=True)
+    reminder = SERVICE._replace(reminder=True)
     heard = NOON - timedelta(minutes=9)
-    assert gate(replace(reminder, last_heard_at=heard), POLICY).until == heard + timedelta(minutes=10)
-    assert gate(replace(reminder, last_heard_at=NOON - timedelta(minutes=10)), POLICY) == SEND
+    assert gate(reminder._replace(last_heard_at=heard), POLICY).until == heard + timedelta(minutes=10)
+    assert gate(reminder._replace(last_heard_at=NOON - timedelta(minutes=10)), POLICY) == SEND
 
 
 def test_the_answer_to_what_was_just_done_does_not_wait_for_the_conversation_to_end() -> None:
     """S18.6 is about reminders: a new task or the news of a decision goes out at once."""
-    assert gate(replace(TASK, last_heard_at=NOON), POLICY) == SEND
-    assert gate(replace(SERVICE, last_heard_at=NOON), POLICY) == SEND
+    assert gate(TASK._replace(last_heard_at=NOON), POLICY) == SEND
+    assert gate(SERVICE._replace(last_heard_at=NOON), POLICY) == SEND
 
 
 @pytest.mark.parametrize(("contacts", "action"), [(2, Action.SEND), (3, Action.DEFER), (4, Action.DEFER)])
 def test_three_collection_contacts_a_day_are_enough(contacts: int, action: Action) -> None:
     """S11.5"""
-    verdict = gate(replace(COLLECTION, collection_contacts_today=contacts), POLICY)
+    verdict = gate(COLLECTION._replace(collection_contacts_today=contacts), POLICY)
     assert verdict.action is action
     if action is Action.DEFER:
         assert verdict.reason is Reason.CAP
         assert verdict.until is not None
         assert at(8, day=29) <= verdict.until < at(8, 30, day=29)
-    assert gate(replace(SERVICE, collection_contacts_today=contacts), POLICY) == SEND
+    assert gate(SERVICE._replace(collection_contacts_today=contacts), POLICY) == SEND
 
 
 def test_an_opt_out_ends_a_service_notice_but_only_moves_a_collection_to_a_person() -> None:
     """S11.7"""
-    assert gate(replace(SERVICE, opted_out=True), POLICY).action is Action.SUPPRESS
-    assert gate(replace(COLLECTION, opted_out=True), POLICY) == Verdict(Action.SKIP, Reason.OPTED_OUT)
-    assert gate(replace(COLLECTION, opted_out=True, channel=Channel.CADRE_TASK), POLICY) == SEND
-    assert gate(replace(TASK, opted_out=True), POLICY) == SEND
+    assert gate(SERVICE._replace(opted_out=True), POLICY).action is Action.SUPPRESS
+    assert gate(COLLECTION._replace(opted_out=True), POLICY) == Verdict(Action.SKIP, Reason.OPTED_OUT)
+    assert gate(COLLECTION._replace(opted_out=True, channel=Channel.CADRE_TASK), POLICY) == SEND
+    assert gate(TASK._replace(opted_out=True), POLICY) == SEND
 
 
 @pytest.mark.parametrize(
@@ -213,12 +212,12 @@ def test_the_urgent_finds_room_when_the_rest_has_used_its_share() -> None:
 
 def test_what_cannot_wait_for_tomorrows_quota_takes_another_way() -> None:
     """S18.7"""
-    full = replace(SERVICE, quota_used_today=100_000)
+    full = SERVICE._replace(quota_used_today=100_000)
     assert gate(full, POLICY).action is Action.DEFER
     at_eight = replace(POLICY, release_spread=timedelta())
-    assert gate(replace(full, too_late_at=at(8, day=29)), at_eight) == Verdict(Action.SKIP, Reason.QUOTA)
-    assert gate(replace(full, too_late_at=at(8, 1, day=29)), at_eight).until == at(8, day=29)
-    assert gate(replace(full, too_late_at=at(9, day=29)), POLICY).action is Action.DEFER
+    assert gate(full._replace(too_late_at=at(8, day=29)), at_eight) == Verdict(Action.SKIP, Reason.QUOTA)
+    assert gate(full._replace(too_late_at=at(8, 1, day=29)), at_eight).until == at(8, day=29)
+    assert gate(full._replace(too_late_at=at(9, day=29)), POLICY).action is Action.DEFER
 
 
 moments = st.integers(0, 730 * 86_400).map(
@@ -246,7 +245,7 @@ facts = st.builds(
 @given(facts)
 def test_collection_never_goes_out_at_night_nor_beyond_the_cap(anything: GateFacts) -> None:
     """S11.5: whatever else is set, on every rung."""
-    verdict = gate(replace(anything, notice_class=NoticeClass.COLLECTION), POLICY)
+    verdict = gate(anything._replace(notice_class=NoticeClass.COLLECTION), POLICY)
     if verdict.action is Action.SEND:
         assert time(8) <= anything.now.astimezone(SHANGHAI).time() < time(22)
         assert anything.collection_contacts_today < 3
