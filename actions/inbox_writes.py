@@ -32,8 +32,8 @@ from models.sealing import keyring
 
 # An expired draft makes room for a new one; a tap never shortens the window that a message opened; a push
 # that was kept for later ($40: only inside a transaction) gets its reply. The end of a draft moves by whole
-# hours: it stands in an index, and a row whose indexed columns stay is written at a third of the cost. IS TRUE
-keeps the planner from walking through the index of all open drafts, which it does before it has statistics.
+# hours: it stands in an index, and a row whose indexed columns stay is written at a third of the cost. IS
+# TRUE keeps the planner from walking through the index of all open drafts, as it does without statistics.
 _SETTLE = """
 WITH stored AS (
   INSERT INTO inbox (dedupe_key, county, account, openid, kind, event, said_at, received_at,
