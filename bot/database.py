@@ -15,7 +15,8 @@ import asyncpg
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 from tortoise import Tortoise
-from tortoise.connection import get_connection
+from tortoise.backends.base.client import TransactionContext, TransactionContextPooled
+from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.api import migrate as apply_migrations
 from tortoise.transactions import in_transaction
@@ -34,6 +35,9 @@ MODEL_MODULES = (
 _MIGRATIONS = "models.migrations"
 _MIGRATION_LOCK = 0x7469616E78696E  # "tianxin": one process migrates, the others wait
 _OLDEST_SERVER = 150_000
+CONNECT_SECONDS = 10
+COMMAND_GRACE_SECONDS = 5
+"""So long after its own limit an answer is no longer waited for: the server, or the way to it, hangs."""
 _NO_ANSWER = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException, ValueError)
 
 
@@ -56,7 +60,11 @@ def start_embedded(folder: Path) -> tuple[str, Any]:
 
 
 def tortoise_config(url: str, *, pool_max: int = 10, statement_timeout_ms: int = 60_000) -> dict[str, Any]:
-    """Tortoise's settings for a URL, with timeouts so that no statement can hang a person's turn."""
+    """Tortoise's settings for a URL, with limits so that nothing waits for ever: for a connection, for a
+    lock, for a statement (which the server ends), for a server that says nothing at all (which we end).
+
+    A statement limit of 0 is none: for migrations.
+    """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     credentials: dict[str, Any] = {
@@ -67,6 +75,10 @@ def tortoise_config(url: str, *, pool_max: int = 10, statement_timeout_ms: int =
         "database": parts.path.lstrip("/") or "postgres",
         "minsize": 1,
         "maxsize": pool_max,
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": statement_timeout_ms / 1000 + COMMAND_GRACE_SECONDS
+        if statement_timeout_ms
+        else None,
         "server_settings": {
             "application_name": "tianxin",
             "statement_timeout": str(statement_timeout_ms),
@@ -161,8 +173,33 @@ async def transaction() -> AsyncIterator[asyncpg.Connection]:
 
     Nested use makes a savepoint. Start no tasks inside: they would share the connection.
     """
-    async with in_transaction("default") as client:
+    async with _WholeBegin(in_transaction("default")) as client:
         yield client._connection  # noqa: SLF001 - PgQueuer and set-based SQL need it
+
+
+class _WholeBegin:
+    """Tortoise's transaction, but a BEGIN that is cut off or fails gives its connection back to the pool."""
+
+    def __init__(self, context: TransactionContext) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await self._context.__aenter__()
+        except BaseException:
+            await self._give_back()
+            raise
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._context.__aexit__(*error)
+
+    async def _give_back(self) -> None:
+        context = self._context
+        token = getattr(context, "token", None)  # set once there is a connection
+        if isinstance(context, TransactionContextPooled) and token is not None:
+            get_connections().reset(token)
+            client: Any = context.client
+            await client._parent._pool.release(client._connection)  # noqa: SLF001 - no public names
 
 
 async def fetch(sql: str, *values: object) -> Sequence[asyncpg.Record]:
