@@ -65,13 +65,16 @@ class Candidate:
     @property
     def last_said_at(self) -> datetime | None:
         """When the person last said something to any of the county's accounts."""
-        return max((i.last_said_at for i in self.identities if i.last_said_at), default=None)
+        said = [identity.last_said_at for identity in self.identities if identity.last_said_at is not None]
+        return max(said) if said else None
 
     def told(self) -> Told:
         """What the words need."""
         return Told(self.kind, self.step, self.due_on, self.created_at, self.facts, self.person, self.about)
 
 
+_IDENTITY = slice(-len(WechatIdentity._fields), None)
+_CHANNELS = {channel.value: channel for channel in Channel}
 _LOAD = """
 SELECT d.id, d.notice_id, d.rung, d.channel, d.priority, d.attempts, d.unsure_since, n.person_id, n.kind,
        n.subject_kind, n.subject_id, n.due_on, n.step, n.facts, n.created_at, n.expires_at,
@@ -93,7 +96,7 @@ async def load(
         if not found or found[-1].id != row[0]:
             found.append(_candidate(row))
         if row["user_id"] is not None:  # one row for each openid
-            found[-1].identities.append(WechatIdentity(*row[-len(WechatIdentity._fields) :]))
+            found[-1].identities.append(WechatIdentity._make(row[_IDENTITY]))
     subjects = await about(connection, (_asked(one) for one in found), on)
     for one in found:
         one.about = subjects[one.notice_id]
@@ -105,7 +108,7 @@ def _candidate(row: asyncpg.Record) -> Candidate:
         id=row["id"],
         notice_id=row["notice_id"],
         rung=row["rung"],
-        channel=Channel(row["channel"]),
+        channel=_CHANNELS[row["channel"]],
         priority=row["priority"],
         attempts=row["attempts"],
         unsure_since=row["unsure_since"],

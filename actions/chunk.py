@@ -84,13 +84,16 @@ class Chunk:
             if policy is None:
                 continue
             if _counts(one, policy):
-                contacts[(one.person_id, policy.notice_class.value)] += 1
+                contacts[one.person_id, policy.notice_class] += 1
             if one.channel is Channel.SMS:
-                lines[("", one.channel.value)] += 1
+                lines["", one.channel] += 1
             elif one.channel is not Channel.CADRE_TASK:
                 one.options = list(self.options(one, policy))
-                lines.update({(identity.account, one.channel.value) for identity, _ in one.options})
-                templates.update((i.account, i.openid, template) for i, template in one.options if template)
+                for account in {identity.account for identity, _ in one.options}:
+                    lines[account, one.channel] += 1
+                for identity, template in one.options:
+                    if template:
+                        templates.add((identity.account, identity.openid, template))
         spends_grants = any(one.channel is Channel.SUBSCRIBE for one in candidates)
         self.ledgers = await ledgers_.open_ledgers(
             connection, self.county, self.on, contacts, lines, templates, spends_grants=spends_grants
@@ -161,18 +164,18 @@ class Chunk:
             return _Way(Reach(phone_known=one.phone_sealed is not None))
         if one.channel is Channel.CADRE_TASK:
             return _Way(Reach())
-        ways = [self.reach(one, *option) for option in one.options]
-        if len(ways) == 1:
-            return ways[0]
+        if len(one.options) == 1:
+            return self.reach(*one.options[0])
+        ways = [self.reach(*option) for option in one.options]
         return min(ways, key=lambda way: _hindrance(one.channel, way.reach), default=_NO_WAY)
 
-    def reach(self, one: Candidate, identity: WechatIdentity, template: str) -> _Way:
+    def reach(self, identity: WechatIdentity, template: str) -> _Way:
         key = (identity.account, identity.openid, template)
         reach = Reach(
-            following=identity.following,
-            refused_template=self.ledgers.refused(key, self.now),
-            grants_left=self.ledgers.grants_left(key),
-            service_messages_left=self.ledgers.window_left(identity, self.now),
+            identity.following,
+            self.ledgers.refused(key, self.now),
+            self.ledgers.grants_left(key),
+            self.ledgers.window_left(identity, self.now),
         )
         return _Way(reach, identity, template)
 
@@ -185,16 +188,16 @@ class Chunk:
             priority=one.priority,
             reach=way.reach,
             still_true=one.about.still_true,
-            opted_out=policy.notice_class.value in one.opted_out,
+            opted_out=policy.notice_class in one.opted_out,
             too_late_at=one.expires_at,
             obeys_quiet_hours=policy.obeys_quiet_hours,
             reminder=policy.reminder,
             quiet_day_until=self.quiet_day_until(one.region),
             last_heard_at=one.last_said_at,
-            collection_contacts_today=self.ledgers.contacts((one.person_id, policy.notice_class.value))
+            collection_contacts_today=self.ledgers.contacts((one.person_id, policy.notice_class))
             if _counts(one, policy)
             else 0,
-            quota_used_today=self.ledgers.quota_used((way.account, one.channel.value)),
+            quota_used_today=self.ledgers.quota_used((way.account, one.channel)),
         )
 
     def quiet_day_until(self, region: str) -> datetime | None:
@@ -231,11 +234,11 @@ class Chunk:
         self.note(one, S.SUPPRESSED, "digest")
 
     def spend(self, one: Candidate, policy: NoticePolicy, way: _Way) -> None:
-        self.ledgers.quota_spent[(way.account, one.channel.value)] += 1
+        self.ledgers.quota_spent[way.account, one.channel] += 1
         if _counts(one, policy):
-            self.ledgers.contacts_spent[(one.person_id, policy.notice_class.value)] += 1
+            self.ledgers.contacts_spent[one.person_id, policy.notice_class] += 1
         if one.channel is Channel.SUBSCRIBE:
-            self.ledgers.grants_spent[(way.account, way.openid, way.template_id)] += 1
+            self.ledgers.grants_spent[way.account, way.openid, way.template_id] += 1
         if one.channel is Channel.SERVICE_MESSAGE and way.identity:
             self.ledgers.windows_spent[way.identity.id] += 1
 

@@ -6,7 +6,6 @@ One statement for each kind of subject, however many notices there are.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -23,13 +22,12 @@ class Sealed(NamedTuple):
     id_number: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """A notice's subject at this moment. `person`: whom it is about, where that is not who is told."""
 
     still_true: bool
     region: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
     person: Sealed | None = None
 
 
