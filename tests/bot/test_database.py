@@ -28,7 +28,7 @@ async def hold() -> None:
 
 async def test_a_begin_that_is_cut_off_gives_its_connection_back() -> None:
     """D1: cancelled at four hundred different moments, the pool is as full as before."""
-    await database.fetch("SELECT 1")
+    await asyncio.gather(*(hold() for _ in range(30)))  # opens all connections
     chance = random.Random(7)
     for _ in range(400):
         task = asyncio.create_task(hold())
