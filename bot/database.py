@@ -25,10 +25,12 @@ from bot.errors import TianxinError
 
 MODEL_MODULES = (
     "models.people",
+    "models.identity",
     "models.conversation",
     "models.application",
     "models.loan",
     "models.arrears",
+    "models.slip",
     "models.notice",
     "models.work",
 )

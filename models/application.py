@@ -138,6 +138,8 @@ class Task(KeyedRow):
     done_by_id = fields.BigIntField(null=True)
     escalation = fields.IntField(default=0)
     escalated_role = fields.CharField(max_length=24, default="")
+    escalated_roles: Any = fields.JSONField(default=list)
+    """Every level that it was given to, the newest last: who had it before keeps sight of it."""
     escalated_at = fields.DatetimeField(null=True)
 
     class Meta:

@@ -152,10 +152,13 @@ class Delegation(Row):
         "models.Person", related_name="delegations", on_delete=fields.RESTRICT
     )
     delegate_id: int
+    region = fields.CharField(max_length=12, default="")
+    """Only for this part of the post's region; empty: for all of it."""
     from_on = fields.DateField()
     to_on = fields.DateField()
     reason = fields.CharField(max_length=200)
     created_at = fields.DatetimeField()
+    revoked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "delegation"
