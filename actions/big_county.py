@@ -37,7 +37,7 @@ class Plan:
     village: str
     amount_fen: int
     months: int
-    method: str
+    method: schedule.Method
     disbursed_on: date
     late_lines: int
 
@@ -198,7 +198,7 @@ def _lines(plan: Plan, pack: Pack, on: date) -> list[tuple[object, ...]]:
         lines.append(
             (
                 row.number,
-                "maturity" if row.principal_fen else "settlement",
+                row.kind,
                 row.due_on,
                 row.days,
                 row.principal_fen,
@@ -212,8 +212,12 @@ def _lines(plan: Plan, pack: Pack, on: date) -> list[tuple[object, ...]]:
 
 
 @lru_cache(maxsize=200_000)
-def _schedule(amount_fen: int, months: int, method: str, start_on: date) -> list[schedule.Instalment]:
+def _schedule(
+    amount_fen: int, months: int, method: schedule.Method, start_on: date
+) -> list[schedule.Instalment]:
     maturity_on = schedule.add_months(start_on, months)
-    if method == "bullet":
-        return schedule.bullet(amount_fen, 435, start_on, maturity_on)
-    return schedule.interest_only(amount_fen, 435, start_on, maturity_on, "quarterly")
+    return schedule.plan(
+        schedule.Terms(
+            amount_fen, 435, start_on, maturity_on, method, "quarterly", due_day=20, rest_days="keep"
+        )
+    )

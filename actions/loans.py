@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import structlog
 from tortoise.exceptions import IntegrityError
 
 from actions import audit, routing
@@ -21,10 +22,16 @@ from models.sealing import new_key, seal_text
 from policies.pack import Pack
 from rules import application as application_rules
 from rules import schedule as rules
+from rules.application import ApplicantKind
 from rules.routes import Decision
 from rules.tasks import check_reviewer
 
+log = structlog.get_logger()
 NUMBER_MAX = 40
+_BAD_TERMS = {
+    "fixed_fen": "每期还的钱不够付利息，请核对。",
+    "grace_lines": "只付利息的期数太多，没有剩下还本金的期数。",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Disbursement:
     term_months: int
     method: str
     settlement_cycle: rules.Cycle | None = None
+    fixed_fen: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,10 +138,6 @@ def _check(application: LoanApplication, given: Disbursement, pack: Pack, now: d
     if not routing.on_day(application.step_entered_at) <= given.disbursed_on <= on:
         words = "放款日期不能早于同意贷款的那天，也不能晚于今天。"
         raise RuleRefused("S4.7", words, code="date", field="disbursed_on")
-    if given.method not in ("interest_only", "bullet"):
-        raise RuleRefused(
-            "S11.1", "还款方式请选：按期付息到期还本，或一次性还本付息。", code="method", field="method"
-        )
     terms = application_rules.Terms.from_json(application.terms)
     asked = application_rules.Application(
         kind=application_rules.ApplicantKind(application.applicant_kind),
@@ -160,7 +164,8 @@ async def _create(
         raise RuleRefused("S4.7", "这份申请还没有指定合作银行，请联系县中心。", code="no_bank")
     if await Loan.filter(bank_id=bank_id, number=given.number.strip()).exists():
         raise Conflict("S4.7", "这个借据号已经用过了，请核对。", code="number_used", field="number")
-    maturity_on = rules.add_months(given.disbursed_on, given.term_months)
+    terms = terms_of(given, ApplicantKind(application.applicant_kind), pack, on)
+    lines = lines_of(terms)
     loan = await Loan.create(
         county=application.county,
         key=key,
@@ -174,22 +179,21 @@ async def _create(
         principal_fen=given.amount_fen,
         balance_fen=given.amount_fen,
         annual_rate_bp=given.annual_rate_bp,
-        day_count=pack.contents.loan.day_count.on(on),
-        method=given.method,
-        settlement_cycle=(given.settlement_cycle or "quarterly") if given.method == "interest_only" else "",
+        day_count=terms.day_count,
+        method=terms.method,
+        settlement_cycle="" if terms.method == "bullet" else terms.cycle,
         disbursed_on=given.disbursed_on,
-        maturity_on=maturity_on,
+        maturity_on=terms.maturity_on,
         account_sealed=seal_text(given.account.replace(" ", ""), "loan", "account", key),
         created_at=now,
     )
-    lines = plan_lines(given, maturity_on, pack, on)
     await Instalment.bulk_create(
         [
             Instalment(
                 county=application.county,
                 loan_id=loan.id,
                 number=line.number,
-                kind="maturity" if line.principal_fen else "settlement",
+                kind=line.kind,
                 due_on=line.due_on,
                 days=line.days,
                 principal_fen=line.principal_fen,
@@ -202,23 +206,44 @@ async def _create(
     return loan
 
 
-def plan_lines(given: Disbursement, maturity_on: date, pack: Pack, on: date) -> Sequence[rules.Instalment]:
-    """The schedule of a disbursement under the pack. Clause: S11.1."""
-    day_count = pack.contents.loan.day_count.on(on)
-    if given.method == "bullet":
-        return rules.bullet(
-            given.amount_fen, given.annual_rate_bp, given.disbursed_on, maturity_on, day_count=day_count
-        )
-    return rules.interest_only(
-        given.amount_fen,
-        given.annual_rate_bp,
-        given.disbursed_on,
-        maturity_on,
-        cycle=given.settlement_cycle or "quarterly",
-        settlement_day=pack.contents.loan.settlement_day.on(on),
-        day_count=day_count,
-        last_line=pack.contents.loan.last_line.on(on),
+def terms_of(given: Disbursement, kind: ApplicantKind, pack: Pack, on: date) -> rules.Terms:
+    """The terms of a disbursement under the product of the pack. Raises RuleRefused. Clause: S11.1."""
+    product = pack.product(kind)
+    if product is None or given.method not in product.methods:
+        raise RuleRefused("S11.1", "这种贷款没有这个还款方式，请核对。", code="method", field="method")
+    loan = pack.contents.loan
+    method = given.method
+    return rules.Terms(
+        principal_fen=given.amount_fen,
+        rate_bp=given.annual_rate_bp,
+        start_on=given.disbursed_on,
+        maturity_on=rules.add_months(given.disbursed_on, given.term_months),
+        method=method,
+        cycle=given.settlement_cycle or product.settlement_cycle,
+        due_day=None if method in product.own_day else loan.settlement_day.on(on),
+        day_count=product.day_counts.get(method, loan.day_count.on(on)),
+        last_line=loan.last_line.on(on),
+        multiple_fen=product.multiple_fen,
+        fixed_fen=given.fixed_fen,
+        grace_lines=0 if method in ("interest_only", "bullet") else product.grace_lines,
+        rest_days=loan.rest_days.on(on),
     )
+
+
+def lines_of(terms: rules.Terms) -> list[rules.Instalment]:
+    """The schedule of these terms; what no schedule can be made of is refused. Raises RuleRefused.
+
+    Clause: S11.1.
+    """
+    try:
+        lines = rules.plan(terms)
+    except rules.BadTerms as problem:
+        words = _BAD_TERMS.get(problem.field, "这些条件排不出还款计划，请核对。")
+        raise RuleRefused("S11.1", words, code="terms", field=problem.field) from problem
+    unknown = sorted({line.nominal_on.year for line in lines if not line.calendar_known})
+    if unknown:
+        log.warning("calendar_unknown", years=unknown, lines=sum(not line.calendar_known for line in lines))
+    return lines
 
 
 async def my_loans(actor: Actor, on: date) -> list[LoanView]:

@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from policies.schema import SECTIONS, TABLES, Contents, Document, NoticeTable
+from policies.schema import SECTIONS, TABLES, Contents, Document, NoticeTable, Product
 from policies.values import Value, plain
-from rules.application import Terms
+from rules.application import ApplicantKind, Terms
 from rules.delivery import RetryPolicy
 from rules.distance import VisitPolicy
 from rules.gates import GatePolicy
@@ -138,6 +138,10 @@ class Pack:
         industries = {each.code: each.name for each in c.industries.leading.on(on)}
         return Terms(**{"registered_poor_fen": None, **held, "industries": industries})
 
+    def product(self, kind: ApplicantKind) -> Product | None:
+        """The kind of loan that such an applicant gets; None when the county lends to no such applicant."""
+        return next((each for each in self.contents.products.values() if kind in each.kinds), None)
+
     def quiet_hours(self, on: date) -> QuietHours:
         """When nobody is disturbed."""
         return QuietHours(self.contents.contact.quiet_from.on(on), self.contents.contact.quiet_to.on(on))
@@ -174,6 +178,17 @@ class Pack:
             due_soon_hours=held.due_soon_hours.on(on),
             again_working_days=held.again_working_days.on(on),
             delegation_max_days=held.delegation_max_days.on(on),
+        )
+
+    def codes(self, on: date) -> CodePolicy:
+        """How a WeChat proves by short message whose it is. Clause: S1.7."""
+        held = self.contents.identity
+        return CodePolicy(
+            code_minutes=held.code_minutes.on(on),
+            code_tries=held.code_tries.on(on),
+            codes_per_hour=held.codes_per_hour.on(on),
+            codes_per_day=held.codes_per_day.on(on),
+            claims_per_day=held.claims_per_day.on(on),
         )
 
     def visits(self, on: date) -> VisitPolicy:

@@ -9,16 +9,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.rates import DayCount, days_between, interest_fen
 from rules.schedule import (
-    DayCount,
+    Cycle,
+    Instalment,
+    LastLine,
+    Terms,
     add_months,
-    bullet,
-    days_between,
-    interest_fen,
-    interest_only,
     monthly_dates,
+    plan,
     settlement_dates,
 )
+
+
+def interest_only(
+    principal_fen: int,
+    rate_bp: int,
+    start_on: date,
+    maturity_on: date,
+    cycle: Cycle = "monthly",
+    due_day: int | None = 20,
+    *,
+    day_count: DayCount = "actual/360",
+    last_line: LastLine = "rest",
+) -> list[Instalment]:
+    return plan(
+        Terms(
+            principal_fen, rate_bp, start_on, maturity_on, "interest_only", cycle, due_day, day_count,
+            last_line, rest_days="keep",
+        )
+    )  # fmt: skip
+
+
+def bullet(principal_fen: int, rate_bp: int, start_on: date, maturity_on: date) -> list[Instalment]:
+    return plan(Terms(principal_fen, rate_bp, start_on, maturity_on, "bullet", rest_days="keep"))
 
 
 def test_d01_interest_only_over_31_31_and_30_days() -> None:
