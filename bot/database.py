@@ -28,9 +28,13 @@ MODEL_MODULES = (
     "models.identity",
     "models.conversation",
     "models.application",
+    "models.imports",
     "models.loan",
     "models.arrears",
     "models.slip",
+    "models.warnings",
+    "models.disposal",
+    "models.filings",
     "models.notice",
     "models.work",
 )

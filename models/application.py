@@ -155,7 +155,9 @@ class Visit(KeyedRow):
 
     client_id = fields.CharField(max_length=64)
     task_id = fields.BigIntField()
-    application_id = fields.BigIntField()
+    application_id: int | None = fields.BigIntField(null=True)
+    """Null for a visit after the loan was paid out."""
+    loan_id: int | None = fields.BigIntField(null=True)
     visitor_id = fields.BigIntField()
     latitude = fields.FloatField(null=True)
     longitude = fields.FloatField(null=True)
