@@ -232,6 +232,8 @@ _SAY: Mapping[str, Callable[[Facts], str]] = MappingProxyType(
         "reason": _word("reason", "请看申请里的说明"),
         "advice": _word("advice", NO_ADVICE),
         "borrower_phone": _word("borrower_phone"),
+        "grade": _word("grade"),
+        "old_grade": _word("old_grade", "没有等级"),
         "code": lambda facts: one_time_code(f"confirm:{facts.given('key')}"),
     }
 )

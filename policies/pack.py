@@ -18,8 +18,10 @@ from rules.delivery import RetryPolicy
 from rules.distance import VisitPolicy
 from rules.gates import GatePolicy
 from rules.notices import NoticePolicy, QuietHours, Steps, Words
+from rules.promises import PromisePolicy
 from rules.regions import covers
 from rules.routes import Route, Stage, Step, with_requirement
+from rules.slips import SlipPolicy
 from rules.tasks import EscalationPolicy
 
 
@@ -191,6 +193,18 @@ class Pack:
             claims_per_day=held.claims_per_day.on(on),
         )
 
+    def slips(self, on: date) -> SlipPolicy:
+        """What a borrower may report as paid."""
+        held = self.contents.slips
+        return SlipPolicy(**{name: getattr(held, name).on(on) for name in SlipPolicy.__dataclass_fields__})
+
+    def promises(self, on: date) -> PromisePolicy:
+        """What a borrower may promise, and what it is worth."""
+        held = self.contents.promises
+        return PromisePolicy(
+            **{name: getattr(held, name).on(on) for name in PromisePolicy.__dataclass_fields__}
+        )
+
     def visits(self, on: date) -> VisitPolicy:
         """What makes a visit doubtful."""
         held = self.contents.visit
@@ -331,6 +345,7 @@ def _notice(kind: str, table: NoticeTable) -> NoticePolicy:
         priority=table.priority,
         ladder=table.ladder,
         words=words,
+        counts_from=table.counts_from,
         steps=Steps(table.steps, table.repeat_every_days, table.too_late_days),
         too_late_hours=table.too_late_hours,
         obeys_quiet_hours=table.obeys_quiet_hours,

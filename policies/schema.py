@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from policies.values import Frozen, Sourced, Value
 from rules.application import ApplicantKind
-from rules.notices import Channel, NoticeClass
+from rules.notices import Anchor, Channel, NoticeClass
 from rules.routes import Decision, ReturnTo
 from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, longest, placeholders
 
@@ -214,6 +214,26 @@ class Reports(Frozen):
     )
 
 
+class Slips(Frozen):
+    """还款清单: what a borrower reports for the bank to confirm."""
+
+    limit_working_days: Value[Positive] = Field(description="S11.4 · rules.tasks.deadline")
+    waiting_max: Value[Positive] = Field(description="S11.4 · rules.slips.check_waiting")
+    oldest_days: Value[Positive] = Field(description="S11.4 · rules.slips.check_slip")
+    after_reminder_days: Value[Positive] = Field(description="S11.4 · rules.slips.answers_a_photo")
+    reason_min: Value[Positive] = Field(description="S11.4 · rules.slips.check_reason")
+
+
+class Promises(Frozen):
+    """A borrower says by which day he will pay."""
+
+    longest_days: Value[Positive] = Field(description="S18.4 · rules.promises.check_promise")
+    quiet_days: Value[Positive] = Field(description="S18.4 · rules.promises.quiet_through")
+    grace_days: Value[Days] = Field(description="S18.4 · rules.promises.verdict")
+    broken_max: Value[Positive] = Field(description="S18.4 · rules.promises.check_promise")
+    limit_working_days: Value[Positive] = Field(description="S18.4 · rules.tasks.deadline")
+
+
 class Channels(Frozen):
     """The limits of the ways to a person."""
 
@@ -279,6 +299,7 @@ class NoticeTable(Table):
     notice_class: NoticeClass = Field(alias="class")
     priority: int = Field(ge=1, le=5)
     ladder: tuple[Channel, ...] = Field(min_length=1)
+    counts_from: tuple[Anchor, ...] = ()
     steps: tuple[int, ...] = (0,)
     repeat_every_days: Positive | None = None
     too_late_days: Days = 0
@@ -338,6 +359,8 @@ class Contents(Frozen):
     contact: Contact
     loan: Loan
     reports: Reports
+    slips: Slips
+    promises: Promises
     channels: Channels
     products: dict[str, Product]
     stages: dict[str, StageTable]
@@ -404,6 +427,8 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "contact": Contact,
     "loan": Loan,
     "reports": Reports,
+    "slips": Slips,
+    "promises": Promises,
     "channels": Channels,
 }
 """Sections of single values: a county replaces a value together with its source."""

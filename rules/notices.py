@@ -27,6 +27,15 @@ class Channel(StrEnum):
     CADRE_TASK = "cadre_task"
 
 
+class Anchor(StrEnum):
+    """The day that the steps of a notice are counted from: a line of the plan, or the end of a line."""
+
+    SETTLEMENT = "settlement"
+    INSTALMENT = "instalment"
+    MATURITY = "maturity"
+    CREDIT_LINE = "credit_line"
+
+
 class DeliveryState(StrEnum):
     """The life of one rung. The attempt is committed as SENDING before the call is made."""
 
@@ -90,6 +99,7 @@ class NoticePolicy:
     priority: int  # 1 goes first and may use the whole quota
     ladder: tuple[Channel, ...]
     words: Words
+    counts_from: tuple[Anchor, ...] = ()  # none: a notice of a moment
     steps: Steps = Steps(days=(0,))
     too_late_hours: int | None = None  # for notices of a moment; None: only the day limit of `steps`
     obeys_quiet_hours: bool = True
