@@ -18,12 +18,12 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from bot import database, keys, logs
+from bot import database, failpoints, keys, logs
 from bot.config import Account, Settings, load_accounts
 from bot.runtime import Clock, Runtime
 from bot.wechat.client import WeChat
 from handlers.jobs import ENTRYPOINTS
-from handlers.routes import create_app
+from handlers.routes import create_app, create_health_app
 from models import sealing
 from policies import load_packs
 from scheduler import runner, workers
@@ -78,6 +78,7 @@ async def open_runtime(
                 name: WeChat(account, http, settings.wechat_api, redis, clock.now)
                 for name, account in accounts.items()
             },
+            failpoint=failpoints.deadly(settings.failpoint),
             database_url=url,
         )
         for client in runtime.wechat.values():
@@ -120,6 +121,18 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         await web_runner.cleanup()
 
 
+@asynccontextmanager
+async def watched(runtime: Runtime) -> AsyncIterator[None]:
+    """Answer /healthz, /readyz and /metrics of a worker or scheduler, where a port is set for it."""
+    settings = runtime.settings
+    if not settings.health_port:
+        yield
+        return
+    async with listening(create_health_app(runtime), settings.host, int(settings.health_port)) as port:
+        log.info("watched", port=port)
+        yield
+
+
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """The web process."""
     async with (
@@ -132,11 +145,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
     """The worker process: takes jobs until told to stop, then finishes what it has in hand."""
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings) as runtime, watched(runtime):
         await workers.work(runtime, stop, ENTRYPOINTS)
 
 
 async def tick(settings: Settings, stop: asyncio.Event) -> None:
     """The scheduler process: says when, never does."""
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings) as runtime, watched(runtime):
         await runner.run(runtime, stop)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from bot import failpoints
 from bot.errors import TianxinError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -62,6 +63,11 @@ class Settings:
     now: str = _setting("", "Demo only: the clock starts at this instant (2026-11-28T09:00) and runs on")
     var: str = _setting("var", "Folder for the embedded database, keys of the demo and uploaded files")
     pool: str = _setting("10", "Most database connections of one process")
+    health_port: str = _setting(
+        "",
+        "Port of /healthz, /readyz and /metrics of a worker or scheduler; empty: none",
+    )
+    failpoint: str = _setting("", "Demo only: the process kills itself at the nth time of a gap: called:5")
     public_url: str = _setting("", "Address of this server as phones see it; empty: http://HOST:PORT")
 
     @classmethod
@@ -85,6 +91,14 @@ class Settings:
             raise ConfigError(f"TIANXIN_PORT must be a port number, not {self.port!r}")
         if not self.pool.isdigit() or not 2 <= int(self.pool) <= 500:
             raise ConfigError(f"TIANXIN_POOL must be a number from 2 to 500, not {self.pool!r}")
+        if self.health_port and not (self.health_port.isdigit() and int(self.health_port) <= 65535):
+            raise ConfigError(f"TIANXIN_HEALTH_PORT must be a port number, not {self.health_port!r}")
+        if self.failpoint and self.env != "demo":
+            raise ConfigError("TIANXIN_FAILPOINT kills the process and is allowed only with TIANXIN_ENV=demo")
+        try:
+            failpoints.read(self.failpoint)
+        except ValueError as error:
+            raise ConfigError(f"TIANXIN_FAILPOINT must look like called:5, not {self.failpoint!r}") from error
         if self.now and self.env != "demo":
             raise ConfigError("TIANXIN_NOW moves the clock and is allowed only with TIANXIN_ENV=demo")
         if self.now:

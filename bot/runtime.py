@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import failpoints
 from bot.config import SHANGHAI, Account, Settings
+from bot.failpoints import Failpoint
 
 if TYPE_CHECKING:
     import aiohttp
@@ -52,6 +54,8 @@ class Runtime:
     redis: Redis
     http: aiohttp.ClientSession
     wechat: Mapping[str, WeChat]
+    failpoint: Failpoint = failpoints.none
+    """Reached at the gaps between durable steps; deadly in fault tests alone."""
     database_url: str = ""
     """For what needs a connection of its own: LISTEN, the queue."""
     extras: dict[str, Any] = field(default_factory=dict)

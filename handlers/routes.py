@@ -71,14 +71,25 @@ PAGES = (
     web.get("/m/visit/{key}", page(staff.visit)),
     web.get("/static/{name:.+}", assets.serve),
 )
-PLAIN = (
-    web.get("/wechat/{account}", webhook.verify),
-    web.post("/wechat/{account}", webhook.receive),
+HEALTH = (
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
+)
+PLAIN = (
+    web.get("/wechat/{account}", webhook.verify),
+    web.post("/wechat/{account}", webhook.receive),
+    *HEALTH,
     web.get("/openapi.json", openapi.show),
 )
+
+
+def create_health_app(runtime: Runtime) -> web.Application:
+    """What a worker or scheduler answers on its own port: alive, ready, metrics."""
+    app = web.Application()
+    app[RUNTIME] = runtime
+    app.add_routes(HEALTH)
+    return app
 
 
 def create_app(runtime: Runtime) -> web.Application:

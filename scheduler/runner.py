@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from prometheus_client import Counter, Gauge
 
 from actions import beats, slots
 from actions.slots import Slot
@@ -28,6 +29,11 @@ FIRST_LOOK_BACK: Final = timedelta(hours=24)
 """A job that never ran begins with its last slot of this time."""
 
 
+TICKS: Final = Counter("tianxin_ticks", "Looks at the clock", ("outcome",))
+LAST_TICK: Final = Gauge("tianxin_last_tick_timestamp_seconds", "When the clock was last looked at in full")
+OPEN_SLOTS: Final = Counter("tianxin_slots_planned", "Runs of jobs that were written down as due")
+
+
 async def tick(runtime: Runtime) -> int:
     """Plan every slot that has come due and wake whoever has work; how many slots were new. Clause: S11.6."""
     now = runtime.now()
@@ -36,9 +42,12 @@ async def tick(runtime: Runtime) -> int:
     for job in JOBS:
         if job.catch_up != "none":
             due += await _due(job, counties, now)
+    runtime.failpoint("looked")
     planned = await slots.plan_slots(due, now)
+    runtime.failpoint("planned")
     await slots.wake_open(counties)
     await beats.wake(counties, now)
+    OPEN_SLOTS.inc(planned)
     if planned:
         log.info("slots_planned", slots=planned)
     return planned
@@ -78,7 +87,10 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
 async def _tick_safely(runtime: Runtime) -> None:
     try:
         await tick(runtime)
+        TICKS.labels("done").inc()
+        LAST_TICK.set_to_current_time()
     except Exception as error:  # the next tick makes it good
+        TICKS.labels("failed").inc()
         log.exception("tick_failed", error=type(error).__name__)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import structlog
+from prometheus_client import Counter as Metric
 
 from actions import delivery, outcomes
 from actions.attempts import LEASE_SECONDS, Attempt
@@ -28,6 +29,7 @@ from scheduler.calling import Caller
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+ATTEMPTS: Final = Metric("tianxin_attempts", "Attempts to tell somebody", ("channel", "outcome"))
 
 CONCURRENCY: Final = 32
 PLANNERS: Final = 2
@@ -206,6 +208,7 @@ class Sender:
         for result in results:
             self._in_hand.discard(result.attempt.delivery_id)
             self.counts[result.outcome.value] += 1
+            ATTEMPTS.labels(result.attempt.channel.value, result.outcome.value).inc()
         self._changed.set()
 
     async def _write_down(self, results: list[Result]) -> None:
@@ -221,5 +224,5 @@ class Sender:
 
 async def deliver(runtime: Runtime, county: str, stop: asyncio.Event | None = None) -> Counter[str]:
     """Send what is ready in a county. Clause: S18.7."""
-    sender = Sender(runtime, county) if stop is None else Sender(runtime, county, stop)
+    sender = Sender(runtime, county, stop or asyncio.Event(), failpoint=runtime.failpoint)
     return await sender.run()

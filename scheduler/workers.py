@@ -23,6 +23,7 @@ from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job, TracebackRecord
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.queries import Queries
+from prometheus_client import Counter
 
 from actions import slots
 from bot import database
@@ -31,6 +32,7 @@ from scheduler import sending
 from scheduler.jobs import BY_NAME, named
 
 log = structlog.get_logger(__name__)
+DONE: Final = Counter("tianxin_jobs", "Jobs by what became of them", ("entrypoint", "outcome"))
 
 Payload = dict[str, Any]
 Entrypoint = Callable[[Runtime, Payload, asyncio.Event], Awaitable[None]]
@@ -55,8 +57,10 @@ async def _run_slot(runtime: Runtime, payload: Payload, stop: asyncio.Event) -> 
                 return
             continue
         await slots.begin(slot, runtime.now())
+        runtime.failpoint("slot_begun")
         try:
             result = await job.run(runtime, county, slot.day, "")
+            runtime.failpoint("slot_run")
         except Exception as error:
             if slot.attempts + 1 < TRIES:
                 raise
@@ -68,7 +72,9 @@ async def _run_slot(runtime: Runtime, payload: Payload, stop: asyncio.Event) -> 
 
 async def _run_part(runtime: Runtime, payload: Payload, _stop: asyncio.Event) -> None:
     job, part = named(payload["job"]), payload["part"]
+    runtime.failpoint("part_begun")
     result = await job.run(runtime, payload["county"], date.fromisoformat(payload["day"]), part)
+    runtime.failpoint("part_run")
     await slots.report_part(payload["slot"], part, runtime.now(), result)
 
 
@@ -127,8 +133,11 @@ class _Desk:
         payload: Payload = orjson.loads(job.payload or b"{}")
         try:
             await self.entrypoints[job.entrypoint](self.runtime, payload, self.stop)
+            DONE.labels(job.entrypoint, "done").inc()
         except Exception as error:
-            if job.attempts + 1 >= TRIES:
+            held = job.attempts + 1 >= TRIES
+            DONE.labels(job.entrypoint, "held" if held else "again").inc()
+            if held:
                 if job.entrypoint == "run_part":
                     await _part_failed(self.runtime, payload, error)
                 raise

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from aiohttp.test_utils import TestClient, TestServer
+
 from bot import database
+from handlers.routes import create_health_app
 from tests.handlers.api_world import World
 
 
@@ -28,3 +31,9 @@ async def test_metrics_count_requests_by_route_and_never_by_address(world: World
     text = await (await world.client.get("/metrics")).text()
     assert 'tianxin_http_requests_total{method="GET",route="/api/v1/files/{key}/facts",status="404"}' in text
     assert "secretkey" not in text
+
+
+async def test_a_worker_and_a_scheduler_answer_on_a_port_of_their_own(world: World) -> None:
+    async with TestClient(TestServer(create_health_app(world.runtime))) as client:
+        assert [(await client.get(path)).status for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
+        assert (await client.get("/api/v1/me")).status == 404
