@@ -15,7 +15,9 @@ from pydantic import Field, model_validator
 from policies.values import Frozen, Sourced, Value
 from rules.application import ApplicantKind
 from rules.notices import Anchor, Channel, NoticeClass
+from rules.rates import DayCount
 from rules.routes import Decision, ReturnTo
+from rules.schedule import Cycle, LastLine, Method, RestDays
 from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, longest, placeholders
 
 Role = Literal[
@@ -39,8 +41,6 @@ OrganisationKind = Literal[
     "finance_bureau",
 ]
 Level = Literal["village", "town", "county"]
-Cycle = Literal["monthly", "quarterly"]
-Method = Literal["interest_only", "bullet"]
 Fen = Annotated[int, Field(ge=0)]
 Days = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -76,6 +76,17 @@ class Application(Frozen):
         description="S3.3 · rules.application.check_tax_grade"
     )
     operator_agreement: Value[bool] = Field(description="S3.3 · rules.application.check_agreement")
+
+
+class Identity(Frozen):
+    """Codes by which a WeChat proves whose it is."""
+
+    code_minutes: Value[Positive] = Field(description="S1.7 · rules.binding.code_ends_at")
+    code_tries: Value[Positive] = Field(description="S1.7 · rules.binding.check_code_usable")
+    codes_per_hour: Value[Positive] = Field(description="S1.7 · rules.binding.check_may_send")
+    codes_per_day: Value[Positive] = Field(description="S1.7 · rules.binding.check_may_send")
+    claims_per_day: Value[Positive] = Field(description="S1.7 · rules.binding.check_may_claim")
+    check_working_days: Value[Positive] = Field(description="S1.7 · rules.tasks.deadline")
 
 
 class Limits(Frozen):
@@ -175,26 +186,33 @@ class Table(Sourced):
 
 
 class Product(Table):
-    """A kind of loan: who gets it and how it is paid back."""
+    """A kind of loan: who gets it and how it is paid back.
 
-    USED_BY: ClassVar[str] = "S11.1 · rules.schedule.interest_only"
+    `day_counts` are those of single methods where they differ from `loan.day_count`. With `own_day` a method
+    falls due on the day of the month on which the loan was paid out, else on `loan.settlement_day`.
+    """
+
+    USED_BY: ClassVar[str] = "S11.1 · rules.schedule.plan"
 
     title: str
     kinds: tuple[ApplicantKind, ...]
-    methods: tuple[Method, ...]
+    methods: tuple[Method, ...] = Field(min_length=1)
     settlement_cycle: Cycle
+    day_counts: dict[Method, DayCount] = Field(default_factory=dict)
+    own_day: tuple[Method, ...] = ()
+    multiple_fen: Positive = 1
+    grace_lines: Days = 0
 
 
 class Loan(Frozen):
     """Interest and arrears."""
 
-    day_count: Value[Literal["actual/360", "actual/365", "30/360"]] = Field(
-        description="S11.1 · rules.schedule.interest_fen"
-    )
+    day_count: Value[DayCount] = Field(description="S11.1 · rules.rates.days_between")
     settlement_day: Value[Annotated[int, Field(ge=1, le=31)]] = Field(
-        description="S11.1 · rules.schedule.interest_only"
+        description="S11.1 · rules.schedule.contract_days"
     )
-    last_line: Value[Literal["rest", "own_days"]] = Field(description="S11.1 · rules.schedule.interest_only")
+    last_line: Value[LastLine] = Field(description="S11.1 · rules.schedule.plan")
+    rest_days: Value[RestDays] = Field(description="S11.1 · rules.schedule.due_day_of")
     npl_over_days: Value[Positive] = Field(description="S12.5 · rules.arrears.is_npl")
 
 
@@ -351,6 +369,7 @@ class Contents(Frozen):
 
     pack: Head
     application: Application
+    identity: Identity
     limits: Limits
     rates: Rates
     industries: Industries
@@ -419,6 +438,7 @@ TABLES: Mapping[str, type[Table]] = {
 """Sections of named tables: a county may change single fields of one."""
 SECTIONS: Mapping[str, type[Frozen]] = {
     "application": Application,
+    "identity": Identity,
     "limits": Limits,
     "rates": Rates,
     "industries": Industries,
