@@ -14,6 +14,7 @@ from typing import Any
 from policies.schema import SECTIONS, TABLES, Contents, Document, NoticeTable, Product
 from policies.values import Value, plain
 from rules.application import ApplicantKind, Terms
+from rules.binding import CodePolicy
 from rules.delivery import RetryPolicy
 from rules.distance import VisitPolicy
 from rules.gates import GatePolicy
