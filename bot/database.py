@@ -31,6 +31,7 @@ MODEL_MODULES = (
     "models.imports",
     "models.loan",
     "models.arrears",
+    "models.collection",
     "models.slip",
     "models.warnings",
     "models.disposal",
