@@ -15,6 +15,7 @@ from bot.errors import NotFound, RuleRefused
 from models.application import LoanApplication, Task
 from models.loan import Loan
 from models.people import Delegation, Person, Post, WechatUser
+from models.slip import RepaymentSlip
 from rules.regions import covers
 
 STAFF_ROLES = (
@@ -24,6 +25,7 @@ STAFF_ROLES = (
     "loan_officer",
     "bank_officer",
     "guarantor_officer",
+    "case_officer",
     "administrator",
 )
 
@@ -199,6 +201,24 @@ async def access_loan(actor: Actor, key: str) -> Loan:
     if loan.borrower_id == actor.person_id:
         return loan
     raise NotFound("没有找到这笔贷款。")
+
+
+def sees_slip(actor: Actor, slip: RepaymentSlip) -> bool:
+    """Whether a slip is one's own, or of the actor's bank or county; the guarantor sees what is confirmed.
+
+    Clause: S11.4, S17.2.
+    """
+    if slip.person_id == actor.person_id:
+        return True
+    for post in actor.posts:
+        seen = {
+            "bank_officer": post.organisation_id == slip.bank_id,
+            "guarantor_officer": post.organisation_id == slip.guarantor_id and slip.state == "confirmed",
+            "county_clerk": True,
+        }
+        if seen.get(post.role) and post.covers(slip.village):
+            return True
+    return False
 
 
 def require_staff(actor: Actor, *roles: str) -> HeldPost:

@@ -30,6 +30,10 @@ TASK_TITLES = {
     "disburse": "登记放款",
     "call_or_visit": "上门告知",
     "handover": "回复求助",
+    "identity_check": "当面核对身份",
+    "binding_check": "确认微信更正",
+    "slip": "核对还款单据",
+    "promise": "问一问没按说好的日子还",
 }
 ROLE_TITLES = {
     "cadre": "村干部",
@@ -38,6 +42,7 @@ ROLE_TITLES = {
     "loan_officer": "收单银行",
     "bank_officer": "合作银行",
     "guarantor_officer": "担保公司",
+    "case_officer": "专管员",
     "administrator": "管理员",
 }
 

@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from policies.values import Frozen, Sourced, Value
+from policies import risk
+from policies.values import Frozen, Role, Table, Value
 from rules.application import ApplicantKind
 from rules.notices import Anchor, Channel, NoticeClass
 from rules.rates import DayCount
@@ -20,17 +21,6 @@ from rules.routes import Decision, ReturnTo
 from rules.schedule import Cycle, LastLine, Method, RestDays
 from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, longest, placeholders
 
-Role = Literal[
-    "farmer",
-    "helper",
-    "cadre",
-    "town_clerk",
-    "county_clerk",
-    "loan_officer",
-    "bank_officer",
-    "guarantor_officer",
-    "administrator",
-]
 OrganisationKind = Literal[
     "village_station",
     "town_station",
@@ -176,13 +166,6 @@ class Contact(Frozen):
     release_spread_minutes: Value[Positive] = Field(description="S11.5 · rules.gates.spread")
     conversation_pause_minutes: Value[Positive] = Field(description="S18.6 · rules.gates.gate")
     quiet_days: Value[tuple[QuietDay, ...]] = Field(description="S18.6 · rules.gates.gate")
-
-
-class Table(Sourced):
-    """Named fields under one source. `USED_BY` is the clause and the function that reads them."""
-
-    USED_BY: ClassVar[str]
-    title: str
 
 
 class Product(Table):
@@ -380,6 +363,11 @@ class Contents(Frozen):
     reports: Reports
     slips: Slips
     promises: Promises
+    warning: risk.Warnings
+    conduct: risk.Conduct
+    disposal: risk.Disposals
+    visit_plan: risk.VisitPlan
+    filing: risk.Filings
     channels: Channels
     products: dict[str, Product]
     stages: dict[str, StageTable]
@@ -387,6 +375,8 @@ class Contents(Frozen):
     documents: dict[str, Document]
     templates: dict[str, TemplateTable]
     notices: dict[str, NoticeTable]
+    warning_rules: dict[str, risk.WarningRule]
+    measures: dict[risk.LevelName, risk.Measure]
 
     @model_validator(mode="after")
     def _hang_together(self) -> Contents:
@@ -434,6 +424,8 @@ TABLES: Mapping[str, type[Table]] = {
     "documents": Document,
     "templates": TemplateTable,
     "notices": NoticeTable,
+    "warning_rules": risk.WarningRule,
+    "measures": risk.Measure,
 }
 """Sections of named tables: a county may change single fields of one."""
 SECTIONS: Mapping[str, type[Frozen]] = {
@@ -449,6 +441,11 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "reports": Reports,
     "slips": Slips,
     "promises": Promises,
+    "warning": risk.Warnings,
+    "conduct": risk.Conduct,
+    "disposal": risk.Disposals,
+    "visit_plan": risk.VisitPlan,
+    "filing": risk.Filings,
     "channels": Channels,
 }
 """Sections of single values: a county replaces a value together with its source."""

@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from datetime import date, time
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
+Role = Literal[
+    "farmer",
+    "helper",
+    "cadre",
+    "town_clerk",
+    "county_clerk",
+    "loan_officer",
+    "bank_officer",
+    "guarantor_officer",
+    "case_officer",
+    "administrator",
+]
 
 SOURCE = re.compile(r"default|00[0-4] \S.*|requirement S\d+\.\d+.*|platform \S.*|law \S.*")
 """`default` is our own choice, 000–004 are the source documents, the rest binds us from outside."""
@@ -39,6 +51,13 @@ class Sourced(Frozen):
         if self.source[0].isdigit() and not self.text:
             raise ValueError("a value from a document needs its text, the passage itself")
         return self
+
+
+class Table(Sourced):
+    """Named fields under one source. `USED_BY` is the clause and the function that reads them."""
+
+    USED_BY: ClassVar[str]
+    title: str
 
 
 class Dated(Frozen, Generic[T]):
