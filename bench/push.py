@@ -138,6 +138,7 @@ async def plan(runtime: Runtime) -> int:
     await database.execute("DELETE FROM delivery")
     await database.execute("DELETE FROM notice")
     await database.execute("DELETE FROM contact_count")
+    await database.execute("DELETE FROM quota_use")
     pack = runtime.packs.by_county(COUNTY)
     made = 0
     for start in range(0, len(rows), 2000):
