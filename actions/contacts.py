@@ -15,7 +15,7 @@ from models.people import Person, Region
 from models.sealing import open_json
 from policies import Pack
 
-KINDS = frozenset({"visit", "call_or_visit", "handover"})
+KINDS = frozenset({"visit", "call_or_visit", "handover", "slip", "promise"})
 """Tasks that are done by talking to somebody."""
 _MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 

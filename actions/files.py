@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from actions.access import Actor, access_application
+from actions.access import Actor, access_application, sees_slip
 from actions.pictures import Prepared, prepare
 from bot.database import transaction
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -23,6 +23,7 @@ from bot.queue import Job, enqueue
 from models.application import LoanApplication
 from models.conversation import StoredFile
 from models.sealing import keyring, new_key
+from models.slip import RepaymentSlip
 from models.work import AuditEntry
 
 PDF_PURPOSES = frozenset({"paper", "repayment_slip"})
@@ -180,7 +181,11 @@ async def sweep(folder: Path, older_than: datetime) -> int:
 
 async def _access_file(actor: Actor, key: str) -> StoredFile:
     row = await StoredFile.get_or_none(key=key, county=actor.county)
-    if row is not None and (row.owner_id == actor.person_id or await _may_see_application(actor, row)):
+    if row is not None and (
+        row.owner_id == actor.person_id
+        or await _may_see_application(actor, row)
+        or any(sees_slip(actor, slip) for slip in await RepaymentSlip.filter(file_id=row.id))
+    ):
         return row
     raise NotFound("没有找到这个文件。")
 

@@ -32,6 +32,8 @@ from rules.routes import (
     open_stages,
 )
 
+CLOSABLE = ("call_or_visit", "handover", "promise")
+"""Kinds of tasks that are done by talking to somebody and saying so."""
 REASON_MAX = 300
 ADVICE = {
     "application_returned": "回复“补充”，一样一样补好就行；不明白的可以找村干部。",
@@ -392,7 +394,7 @@ def _result(application: LoanApplication, *, repeated: bool = False) -> Decision
 async def close(actor: Actor, task_key: str, outcome: str, now: datetime, *, note: str = "") -> Task:
     """Finish a task that is done by doing it: somebody was called, visited or helped. Clause: S11.7."""
     task = await access_task(actor, task_key)
-    if task.kind not in ("call_or_visit", "handover"):
+    if task.kind not in CLOSABLE:
         raise RuleRefused("S1.2", "这项任务请按任务里的提示办理。", code="not_closable")
     refuse([check_free_text(note, "note")])
     async with database.transaction():
