@@ -81,7 +81,7 @@ INVARIANTS = (
                         sum(paid_interest_fen) AS interest
                       FROM instalment GROUP BY loan_id) i ON i.loan_id = l.id
            LEFT JOIN (SELECT loan_id, sum(principal_fen) AS paid, sum(interest_fen) AS interest
-                        FROM repayment GROUP BY loan_id) r ON r.loan_id = l.id
+                        FROM repayment WHERE reversed_at IS NULL GROUP BY loan_id) r ON r.loan_id = l.id
            WHERE l.application_id IS NOT NULL
              AND (i.planned <> l.principal_fen OR i.paid <> l.principal_fen - l.balance_fen
                   OR i.paid <> coalesce(r.paid, 0) OR i.interest <> coalesce(r.interest, 0))""",
