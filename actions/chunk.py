@@ -193,6 +193,7 @@ class Chunk:
             obeys_quiet_hours=policy.obeys_quiet_hours,
             reminder=policy.reminder,
             quiet_day_until=self.quiet_day_until(one.region),
+            promised_until=_end_of(one.about.facts.get("promised_through")),
             last_heard_at=one.last_said_at,
             collection_contacts_today=self.ledgers.contacts((one.person_id, policy.notice_class))
             if _counts(one, policy)
@@ -337,6 +338,10 @@ class Chunk:
             *zip(*self.rows, strict=True),
         )
         return int(status.rsplit(" ", 1)[-1])
+
+
+def _end_of(last: date | None) -> datetime | None:
+    return end_of_day(last) if last else None
 
 
 def _counts(one: Candidate, policy: NoticePolicy) -> bool:

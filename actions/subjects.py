@@ -162,6 +162,8 @@ async def _instalments(connection: asyncpg.Connection, some: Sequence[Asked], on
                   i.principal_fen - i.paid_principal_fen AS principal_fen,
                   i.interest_fen - i.paid_interest_fen AS interest_fen,
                   i.paid_on IS NULL AND l.state = 'active' AS owed,
+                  (SELECT p.quiet_through FROM promise p
+                   WHERE p.loan_id = l.id AND p.state = 'open') AS promised_through,
                   EXISTS (SELECT 1 FROM notice later
                           WHERE later.person_id = n.person_id AND later.kind = n.kind
                             AND later.subject_kind = 'instalment' AND later.subject_id = i.id
@@ -190,6 +192,7 @@ async def _instalments(connection: asyncpg.Connection, some: Sequence[Asked], on
                 "interest_fen": row["interest_fen"],
                 "amount_fen": row["principal_fen"] + row["interest_fen"],
                 "days": past,
+                "promised_through": row["promised_through"],
             },
         )
     return found
@@ -236,6 +239,50 @@ async def _drafts(connection: asyncpg.Connection, some: Sequence[Asked], on: dat
     }
 
 
+async def _slips(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, l.key, l.number, l.village, s.state, s.reason, r.amount_fen,
+                  g.name AS place
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN repayment_slip s ON s.id = n.subject_id
+           JOIN loan l ON l.id = s.loan_id
+           LEFT JOIN repayment r ON r.id = s.repayment_id
+           LEFT JOIN region g ON g.code = l.village""",
+        some,
+    )
+    kinds = {one.notice_id: one.kind for one in some}
+    return {
+        row["notice_id"]: About(
+            still_true=(row["state"] == "refused") == (kinds[row["notice_id"]] == "slip_refused"),
+            region=row["village"],
+            facts={name: row[name] for name in ("key", "number", "reason", "amount_fen", "place")},
+        )
+        for row in rows
+    }
+
+
+async def _announced(connection: asyncpg.Connection, some: Sequence[Asked], on: date) -> dict[int, About]:
+    """What is told from facts kept with the notice: true until the same is told anew, or its day is past."""
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN notice own ON own.id = n.id
+           WHERE NOT EXISTS (
+             SELECT 1 FROM notice later WHERE later.subject_kind = own.subject_kind
+               AND later.subject_id = own.subject_id AND later.kind = own.kind
+               AND later.person_id = own.person_id AND later.id > own.id)""",
+        some,
+    )
+    newest = {row["notice_id"] for row in rows}
+    return {
+        one.notice_id: About(
+            still_true=one.notice_id in newest and (one.subject_kind != "credit_line" or one.due_on >= on)
+        )
+        for one in some
+    }
+
+
 _Reader = Callable[[asyncpg.Connection, Sequence[Asked], date], Awaitable[dict[int, About]]]
 _READERS: Mapping[str, _Reader] = MappingProxyType(
     {
@@ -244,6 +291,10 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
         "instalment": _instalments,
         "loan": _loans,
         "draft": _drafts,
+        "slip": _slips,
+        "subsidy": _announced,
+        "grade": _announced,
+        "credit_line": _announced,
     }
 )
 

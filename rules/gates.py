@@ -31,6 +31,7 @@ class Reason(StrEnum):
     CLEAR = "clear"
     SETTLED = "settled"
     OPTED_OUT = "opted_out"
+    PROMISED = "promised"
     STALE = "stale"
     QUIET_DAY = "quiet_day"
     QUIET_HOURS = "quiet_hours"
@@ -85,6 +86,7 @@ class GateFacts(NamedTuple):
     `collection_contacts_today` counts the collection deliveries of today (Asia/Shanghai) to this person that
     stand in `rules.delivery.CONTACT_STATES`, on any rung and for any loan. `obeys_quiet_hours` is false only
     for an answer the person is waiting for. `opted_out`: the person wants no notices of this kind.
+    `promised_until`: he has said by when he will pay, and until then he is not pressed (S18.4).
     """
 
     now: datetime
@@ -99,6 +101,7 @@ class GateFacts(NamedTuple):
     obeys_quiet_hours: bool = True
     reminder: bool = False
     quiet_day_until: datetime | None = None
+    promised_until: datetime | None = None
     last_heard_at: datetime | None = None
     collection_contacts_today: int = 0
     quota_used_today: int = 0
@@ -107,11 +110,11 @@ class GateFacts(NamedTuple):
 def gate(facts: GateFacts, policy: GatePolicy) -> Verdict:
     """The first gate that says no, or SEND.
 
-    Order: still true, wanted, in time; then what only delays (village quiet day, quiet hours, running
-    conversation, cap); then what closes this rung (not following, no grant, window shut, no phone); then the
+    Order: still true, wanted, in time; then what only delays (a promise, village quiet day, quiet hours,
+    running conversation, cap); then what closes this rung (not following, no grant, window shut, no phone); then the
     account's quota. A collection notice obeys quiet hours and cap whatever else is set, and is not ended but
     handed to the next rung by an opt-out; a staff task knows no opt-out.
-    Clause: S11.5, S18.6, S18.7.
+    Clause: S11.5, S18.4, S18.6, S18.7.
     """
     return _over(facts) or _later(facts, policy) or _closed_rung(facts) or _quota(facts, policy) or _CLEAR
 
@@ -130,6 +133,11 @@ def _later(facts: GateFacts, policy: GatePolicy) -> Verdict | None:
     collection = facts.notice_class is NoticeClass.COLLECTION
     if not (facts.obeys_quiet_hours or collection):
         return None
+    promised = facts.promised_until
+    if collection and promised is not None and facts.now < promised:
+        if facts.too_late_at is not None and promised >= facts.too_late_at:
+            return Verdict(Action.SUPPRESS, Reason.PROMISED)  # by then the next step speaks
+        return _defer(facts, policy, Reason.PROMISED, promised)
     if facts.quiet_day_until is not None and facts.now < facts.quiet_day_until:
         return _defer(facts, policy, Reason.QUIET_DAY, facts.quiet_day_until)
     if is_quiet(facts.now, policy.quiet):
