@@ -33,7 +33,7 @@ OUTCOME_WORDS: Mapping[str, str] = MappingProxyType(
         "settled": "事情已经办了，不用再通知",
         "opted_out": "本人不要这类通知",
         "stale": "过了时间，不再发",
-    "promised": "本人说好了哪天还，先不催",
+        "promised": "本人说好了哪天还，先不催",
         "digest": "和当天另一条合成一条发了",
         "quiet_day": "村里有事，过后再发",
         "quiet_hours": "晚上不打扰，早上再发",

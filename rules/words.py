@@ -29,7 +29,18 @@ LOCK_SCREEN_FACTS: frozenset[str] = frozenset(
 )
 """Facts that anybody who glances at the phone may see (S18.5)."""
 PRIVATE_FACTS: frozenset[str] = frozenset(
-    {"name", "amount", "principal", "interest", "product", "reason", "advice", "borrower_phone", "grade", "old_grade"}
+    {
+        "name",
+        "amount",
+        "principal",
+        "interest",
+        "product",
+        "reason",
+        "advice",
+        "borrower_phone",
+        "grade",
+        "old_grade",
+    }
 )
 """Facts that are shown only after the person has opened the notice."""
 
