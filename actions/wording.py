@@ -106,7 +106,13 @@ def errand_of(policy: NoticePolicy, facts: Facts) -> str:
 
 
 _PAGES = MappingProxyType(
-    {"task": "/m/tasks/", "application": "/m/applications/", "instalment": "/m/loans/", "loan": "/m/loans/", "slip": "/m/loans/"}
+    {
+        "task": "/m/tasks/",
+        "application": "/m/applications/",
+        "instalment": "/m/loans/",
+        "loan": "/m/loans/",
+        "slip": "/m/loans/",
+    }
 )
 
 
