@@ -15,6 +15,7 @@ from actions import (
     files,
     idempotency,
     outcomes,
+    promises,
     reminders,
     sessions,
     slots,
@@ -86,6 +87,11 @@ async def _escalate(runtime: Runtime, county: str, _on: date, _part: str) -> Map
     return {"closed": closed, "reminded": reminded, "escalated": await tasks.escalate_due(county, pack, now)}
 
 
+async def _promises(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Find out which promises to pay were kept and which were broken."""
+    return await promises.settle(county, on, runtime.packs.by_county(county), runtime.now())
+
+
 async def _draft_reminders(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
     """Remind of half-filled applications."""
     pack = runtime.packs.by_county(county)
@@ -114,6 +120,7 @@ async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping
 
 JOBS: tuple[JobSpec, ...] = (
     JobSpec("due_scan", "30 0 * * *", "all", _due_scan, due.towns),
+    JobSpec("promises", "50 0 * * *", "all", _promises),
     JobSpec("escalate", "5 * * * *", "latest", _escalate),
     JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),
     JobSpec("unanswered", "35 * * * *", "latest", _unanswered),
