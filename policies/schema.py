@@ -199,6 +199,14 @@ class Loan(Frozen):
     npl_over_days: Value[Positive] = Field(description="S12.5 · rules.arrears.is_npl")
 
 
+class Imports(Frozen):
+    """What a bank's file may say at most: beyond it a slip of the pen is likelier than the truth."""
+
+    amount_max_fen: Value[Positive] = Field(description="S12.1 · rules.cells.money_fen")
+    rate_max_bp: Value[BasisPoints] = Field(description="S12.1 · rules.cells.rate_within")
+    term_max_months: Value[Positive] = Field(description="S12.1 · rules.cells.months")
+
+
 class Reports(Frozen):
     """The 通报 of late money: what is measured, where the line is, who is ranked, when it goes out."""
 
@@ -360,6 +368,7 @@ class Contents(Frozen):
     escalation: Escalation
     contact: Contact
     loan: Loan
+    imports: Imports
     reports: Reports
     slips: Slips
     promises: Promises
@@ -438,6 +447,7 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "escalation": Escalation,
     "contact": Contact,
     "loan": Loan,
+    "imports": Imports,
     "reports": Reports,
     "slips": Slips,
     "promises": Promises,
