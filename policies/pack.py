@@ -17,10 +17,12 @@ from rules.application import ApplicantKind, Terms
 from rules.binding import CodePolicy
 from rules.delivery import RetryPolicy
 from rules.distance import VisitPolicy
+from rules.easing import Policy as EasingPolicy
 from rules.gates import GatePolicy
 from rules.notices import NoticePolicy, QuietHours, Steps, Words
 from rules.promises import PromisePolicy
 from rules.regions import covers
+from rules.repayment import Policy as RepaymentPolicy
 from rules.routes import Route, Stage, Step, with_requirement
 from rules.slips import SlipPolicy
 from rules.tasks import EscalationPolicy
@@ -144,6 +146,22 @@ class Pack:
     def product(self, kind: ApplicantKind) -> Product | None:
         """The kind of loan that such an applicant gets; None when the county lends to no such applicant."""
         return next((each for each in self.contents.products.values() if kind in each.kinds), None)
+
+    def repayments(self, on: date) -> RepaymentPolicy:
+        """How payments are booked."""
+        held = self.contents.loan
+        return RepaymentPolicy(
+            order=held.allocation.on(on),
+            by=held.allocate_by.on(on),
+            penalty_percent=held.penalty_percent.on(on),
+            ahead_days=held.ahead_days.on(on),
+            remake=held.early_remake.on(on),
+        )
+
+    def easing(self, on: date) -> EasingPolicy:
+        """When a loan may be extended or renewed."""
+        held = self.contents.easing
+        return EasingPolicy(**{name: getattr(held, name).on(on) for name in type(held).model_fields})
 
     def quiet_hours(self, on: date) -> QuietHours:
         """When nobody is disturbed."""

@@ -17,6 +17,7 @@ from policies.values import Frozen, Role, Table, Value
 from rules.application import ApplicantKind
 from rules.notices import Anchor, Channel, NoticeClass
 from rules.rates import DayCount
+from rules.repayment import AllocateBy, Part, Remake
 from rules.routes import Decision, ReturnTo
 from rules.schedule import Cycle, LastLine, Method, RestDays
 from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, longest, placeholders
@@ -197,6 +198,28 @@ class Loan(Frozen):
     last_line: Value[LastLine] = Field(description="S11.1 · rules.schedule.plan")
     rest_days: Value[RestDays] = Field(description="S11.1 · rules.schedule.due_day_of")
     npl_over_days: Value[Positive] = Field(description="S12.5 · rules.arrears.is_npl")
+    allocation: Value[Annotated[tuple[Part, ...], Field(min_length=3, max_length=3)]] = Field(
+        description="S11.1 · rules.repayment.apply"
+    )
+    allocate_by: Value[AllocateBy] = Field(description="S11.1 · rules.repayment.apply")
+    penalty_percent: Value[Annotated[int, Field(ge=0, le=300)]] = Field(
+        description="S11.1 · rules.repayment.with_penalties"
+    )
+    ahead_days: Value[Days] = Field(description="S11.1 · rules.repayment.apply")
+    early_remake: Value[Remake] = Field(description="S11.1 · rules.repayment.apply")
+
+
+class Easing(Frozen):
+    """展期 and 续贷: how often, how long, why."""
+
+    extensions_max: Value[Days] = Field(description="S12.3 · rules.easing.refusals")
+    renewals_max: Value[Days] = Field(description="S12.3 · rules.easing.refusals")
+    short_term_months: Value[Positive] = Field(description="S12.3 · rules.easing.latest_maturity")
+    short_extension_percent: Value[Days] = Field(description="S12.3 · rules.easing.latest_maturity")
+    medium_extension_percent: Value[Days] = Field(description="S12.3 · rules.easing.latest_maturity")
+    renewal_months_max: Value[Positive] = Field(description="S12.3 · rules.easing.refusals")
+    after_maturity: Value[bool] = Field(description="S12.3 · rules.easing.refusals")
+    causes: Value[dict[str, str]] = Field(description="S12.3 · rules.easing.refusals")
 
 
 class Imports(Frozen):
@@ -368,6 +391,7 @@ class Contents(Frozen):
     escalation: Escalation
     contact: Contact
     loan: Loan
+    easing: Easing
     imports: Imports
     reports: Reports
     slips: Slips
@@ -447,6 +471,7 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "escalation": Escalation,
     "contact": Contact,
     "loan": Loan,
+    "easing": Easing,
     "imports": Imports,
     "reports": Reports,
     "slips": Slips,
