@@ -14,6 +14,8 @@ from fractions import Fraction
 
 from rules.workdays import WorkingDate, next_workday
 
+PAR_OVER_DAYS = 30
+"""What the 30 in PAR30 means: more than 30 days late."""
 _WHOLE_BP = 10_000
 _DECIMALS = (2, 3, 4, 5, 6)
 

@@ -1,0 +1,159 @@
+"""The loans behind a figure of a report: every sum can be opened down to its rows (S15.5 asks the same)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from actions import audit
+from actions.access import Actor
+from actions.report_kinds import Column, ReportSpec, bind, sum_of
+from actions.report_views import figures_of, posts_for, report_for, sees
+from bot.database import fetch
+from bot.errors import NotFound
+from models.sealing import open_text
+from policies import Pack
+from rules.arrears_rates import PAR_OVER_DAYS
+from rules.identity import mask_name
+from rules.regions import code_range, level_of
+
+_PAGE = """
+WITH behind AS ({behind}), last AS (
+  SELECT behind.amount_fen, behind.loan_id FROM behind JOIN loan l ON l.id = behind.loan_id
+  WHERE l.key = :after
+)
+SELECT l.key, l.number, r.name AS place, p.key AS person_key, p.name_sealed, behind.amount_fen, behind.days
+FROM behind JOIN loan l ON l.id = behind.loan_id JOIN person p ON p.id = l.borrower_id
+LEFT JOIN region r ON r.code = l.village
+WHERE :after = '' OR (behind.amount_fen, -behind.loan_id) < (SELECT amount_fen, -loan_id FROM last)
+ORDER BY behind.amount_fen DESC, behind.loan_id LIMIT :limit"""
+_SUM = "SELECT count(*) AS loans, coalesce(sum(amount_fen), 0)::bigint AS amount_fen FROM ({behind}) behind"
+
+
+@dataclass(frozen=True, slots=True)
+class LoanBehind:
+    """One loan behind a figure, its borrower's name masked."""
+
+    key: str
+    number: str
+    place: str
+    borrower: str
+    amount_fen: int
+    days: int
+
+
+@dataclass(frozen=True)
+class LoansBehind:
+    """A page of the loans behind a figure: `amount_fen` is the sum of all, `figure_fen` the report's."""
+
+    spec: ReportSpec
+    column: Column
+    level: str
+    code: str
+    name: str
+    day: date | None
+    figure_fen: int
+    loans: int
+    amount_fen: int
+    items: tuple[LoanBehind, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Do the rows add up to the figure?"""
+        return self.amount_fen == self.figure_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Which figure is opened: the column's key, the level and code of the row, the day, and from where on."""
+
+    figure: str
+    level: str
+    code: str
+    day: date | None = None
+    after: str = ""
+    limit: int = 20
+
+
+async def loans_behind(
+    actor: Actor, name: str, opened: Opened, pack: Pack, on: date, now: datetime
+) -> LoansBehind:
+    """The loans behind a figure, the largest amount first; the look is noted.
+
+    A region's figures are opened by who sees the region, a bank's by who sees the bank. Raises NotFound.
+    Clause: S12.5, S17.2.
+    """
+    spec, _ = report_for(actor, name)
+    if opened.figure not in spec.opens or not _may_open(actor, spec, opened):
+        raise NotFound("没有找到这个数。")
+    row_level = "town" if opened.level == "county" else opened.level
+    figures = await figures_of(spec, actor.county, row_level, opened.day or on, pack, on)
+    records = [r for r in figures.records if opened.level == "county" or r["code"] == opened.code]
+    if figures.day is None or not records:
+        raise NotFound("没有找到这个数。")
+    values = _values(actor, opened, figures.day, pack, on)
+    behind = spec.opens[opened.figure]
+    (total,) = await _fetch(_SUM.format(behind=behind), values)
+    rows = await _fetch(_PAGE.format(behind=behind), values)
+    await audit.record(
+        actor.county, actor.person_id, "open_figure", ("report", 0), now,
+        report=name, figure=opened.figure, code=opened.code, day=figures.day.isoformat(),
+    )  # fmt: skip
+    return LoansBehind(
+        spec=spec,
+        column=spec.column(opened.figure),
+        level=opened.level,
+        code=opened.code,
+        name=pack.title if opened.level == "county" else str(records[0]["name"]),
+        day=figures.day,
+        figure_fen=sum_of(records)[opened.figure],
+        loans=total["loans"],
+        amount_fen=total["amount_fen"],
+        items=tuple(_loan(row) for row in rows),
+    )
+
+
+def _may_open(actor: Actor, spec: ReportSpec, opened: Opened) -> bool:
+    if opened.level == "bank":
+        return sees(posts_for(actor, spec, "bank"), "bank", opened.code)
+    try:
+        if level_of(opened.code) != opened.level:
+            return False
+    except ValueError:
+        return False
+    posts = [post for level in ("village", "town") for post in posts_for(actor, spec, level)]
+    return sees(posts, opened.level, opened.code)
+
+
+def _values(actor: Actor, opened: Opened, day: date, pack: Pack, on: date) -> Mapping[str, object]:
+    region = f"{actor.county}000000" if opened.level == "bank" else opened.code
+    low, high = code_range(region)
+    return {
+        "county": actor.county,
+        "day": day,
+        "low": low,
+        "high": high,
+        "bank": int(opened.code) if opened.level == "bank" else None,
+        "par_over_days": PAR_OVER_DAYS,
+        "npl_over_days": pack.contents.loan.npl_over_days.on(on),
+        "after": opened.after,
+        "limit": opened.limit,
+    }
+
+
+async def _fetch(sql: str, values: Mapping[str, object]) -> list[Any]:
+    statement, arguments = bind(sql, values)
+    return list(await fetch(statement, *arguments))
+
+
+def _loan(row: Any) -> LoanBehind:
+    return LoanBehind(
+        key=row["key"],
+        number=row["number"],
+        place=row["place"] or "",
+        borrower=mask_name(open_text(row["name_sealed"], "person", "name", row["person_key"])),
+        amount_fen=row["amount_fen"],
+        days=row["days"] or 0,
+    )
