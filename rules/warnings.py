@@ -61,6 +61,7 @@ class LoanFacts:
     days_past_due: int = 0
     missed_settlements: int = 0
     broken_promises: int = 0
+    last_promise: int = 0
     reports: tuple[Report, ...] = ()
 
 
@@ -100,7 +101,7 @@ def _counted(fact: Fact, facts: LoanFacts, rules: Sequence[Rule], on: date) -> C
         return None
     top = max(reached, key=lambda rule: (rule.level, rule.at_least, rule.code))
     since = on - timedelta(days=facts.days_past_due)
-    episode = f"n{count}" if fact is Fact.BROKEN_PROMISES else since.isoformat()
+    episode = f"p{facts.last_promise}" if fact is Fact.BROKEN_PROMISES else since.isoformat()
     return Cause(top.code, top.level, f"{top.code}:{episode}", {fact.value: count})
 
 
