@@ -25,9 +25,10 @@ from rules.routes import State, after_supplement, denied, first_step
 from rules.routes import withdraw as withdraw_rule
 
 OPEN_STATES = ("awaiting_confirmation", "in_review", "returned", "approved")
-CONFIRM_TRIES = 5
 VISIT_AGAIN = ("village", "industry", "project")
 """Answers after whose change the cadre must look again."""
+ASK_AGAIN = ("amount", "term", "purpose")
+"""Answers that are the farmer's own will: changed by a helper, they count after he has said so again."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ async def submit(actor: Actor, submission: Submission, pack: Pack, now: datetime
         applicant = await applicant_for(actor, submission.identity, now, own=submission.own)
         await _refuse_second(applicant)
         application = await _create(actor, submission, applicant, pack, now)
-        await _keep_consents(actor, application, submission.consents, now)
+        if submission.own:
+            await keep_consents(actor, application, submission.consents, now)
         if submission.draft_key:
             await Draft.filter(key=submission.draft_key).update(state="submitted", updated_at=now)
         await audit.record(
@@ -96,7 +98,7 @@ async def submit(actor: Actor, submission: Submission, pack: Pack, now: datetime
                 connection, application, "confirm_filled_by_helper", pack, now, helper_too=False
             )
         else:
-            await _start(connection, application, pack, now)
+            await start(connection, application, pack, now)
         return application
 
 
@@ -197,22 +199,26 @@ async def _next_number(county: str, pack: Pack, now: datetime) -> str:
     return f"{county}-{day.year}-{rows[0]['value']:05d}"
 
 
-async def _keep_consents(
-    actor: Actor, application: LoanApplication, consents: Sequence[GivenConsent], now: datetime
+async def keep_consents(
+    actor: Actor,
+    application: LoanApplication,
+    consents: Sequence[GivenConsent],
+    now: datetime,
+    means: str = "wechat",
 ) -> None:
-    mine = actor.person_id == application.applicant_id
-    person_id = application.applicant_id if mine else application.filled_by_id
+    """Keep what the applicant agreed to, and by what means: nobody agrees for him. Clause: S1.4."""
     await Consent.bulk_create(
         [
             Consent(
                 county=actor.county,
-                person_id=person_id,
+                person_id=application.applicant_id,
                 application_id=application.id,
                 kind=consent.kind,
                 version=consent.version,
                 text_sha256=consent.sha256,
                 account=actor.account,
                 openid=actor.openid,
+                means=means,
                 agreed_at=now,
             )
             for consent in consents
@@ -221,57 +227,22 @@ async def _keep_consents(
     )
 
 
-async def _start(
+async def start(
     connection: asyncpg.Connection, application: LoanApplication, pack: Pack, now: datetime
 ) -> None:
+    """Open the tasks of who reviews now, and of the cadre where he must look (again). Clause: S1.2, S1.3."""
     await routing.open_tasks(connection, application, pack, now)
-    await routing.open_visit(connection, application, pack, now)
+    if application.round in (1, application.progress.get("visit_round", 1)):
+        await routing.open_visit(connection, application, pack, now)
     await routing.tell_farmer(connection, application, "application_submitted", pack, now)
 
 
-async def _locked(application_id: int) -> LoanApplication:
+async def locked(application_id: int) -> LoanApplication:
+    """The application, locked until the transaction ends."""
     return await LoanApplication.select_for_update().get(id=application_id)
 
 
-async def confirm(
-    actor: Actor,
-    key: str,
-    pack: Pack,
-    now: datetime,
-    *,
-    code: str | None = None,
-    signature_file: str | None = None,
-) -> LoanApplication:
-    """The farmer says that what a helper filled in is his will: from his own WeChat, by the code sent to his
-    phone, or by a photo of his signature taken on site. The last two come through whoever filled it in;
-    nobody else can confirm. Raises RuleRefused. Clause: S1.7.
-    """
-    seen = await _access_own(actor, key, "S1.7", "只有申请人本人和代填的人可以确认。")
-    wrong_code = False
-    async with database.transaction() as connection:
-        application = await _locked(seen.id)
-        if application.state != State.AWAITING_CONFIRMATION:
-            return application
-        how = await _how_confirmed(actor, application, code, signature_file)
-        if how is None:
-            application.confirm_tries += 1
-            await application.save(update_fields=["confirm_tries"])
-            wrong_code = True
-        else:
-            application.confirmed_by = how
-            application.submitted_at = application.step_entered_at = now
-            routing.set_progress(application, routing.progress_of(application), now)
-            await application.save()
-            await audit.record(
-                actor.county, actor.person_id, "confirm", ("application", application.id), now, how=how
-            )
-            await _start(connection, application, pack, now)
-    if wrong_code:
-        raise RuleRefused("S1.7", "确认码不对，请看清短信再输一次。", code="wrong_code", field="code")
-    return application
-
-
-async def _access_own(actor: Actor, key: str, rule: str, words: str) -> LoanApplication:
+async def access_own(actor: Actor, key: str, rule: str, words: str) -> LoanApplication:
     """One's own application or one that one filled in: reviewers see it, but it is not theirs to change."""
     application = await access_application(actor, key)
     if actor.person_id not in (application.applicant_id, application.filled_by_id):
@@ -279,63 +250,11 @@ async def _access_own(actor: Actor, key: str, rule: str, words: str) -> LoanAppl
     return application
 
 
-async def _how_confirmed(
-    actor: Actor, application: LoanApplication, code: str | None, signature_file: str | None
-) -> str | None:
-    if actor.person_id == application.applicant_id:
-        return "wechat"
-    if signature_file:
-        await _keep_signature(actor, application, signature_file)
-        return "signature"
-    if application.confirm_tries >= CONFIRM_TRIES:
-        raise RuleRefused(
-            "S1.7",
-            "确认码输错次数太多。请拍一张本人签字的照片发过来，或者请村干部帮忙。",
-            code="too_many_tries",
-        )
-    return "code" if code and code.strip() == one_time_code(f"confirm:{application.key}") else None
-
-
-async def _keep_signature(actor: Actor, application: LoanApplication, key: str) -> None:
-    """The photo is the actor's own, taken for this, and from now on part of this application only."""
-    photo = await StoredFile.get_or_none(
-        key=key, owner_id=actor.person_id, purpose="signature", state="stored"
-    )
-    if photo is None or photo.application_id not in (None, application.id):
-        raise RuleRefused(
-            "S1.7", "请拍一张本人签字的照片。", code="signature_missing", field="signature_file"
-        )
-    await files.attach(actor, [key], application.id)
-
-
-async def expire_unconfirmed(county: str, pack: Pack, now: datetime) -> int:
-    """End what a helper filled in and the farmer never confirmed; his household is free again. How many.
-
-    It has as long as a draft. Clause: S1.1, S1.6, S1.7 (default).
-    """
-    kept = timedelta(days=pack.contents.application.expiry_days.on(routing.on_day(now)))
-    due = await LoanApplication.filter(
-        county=county, state="awaiting_confirmation", submitted_at__lte=now - kept
-    ).order_by("id")
-    return sum([await _expire(application.id, now) for application in due])
-
-
-async def _expire(application_id: int, now: datetime) -> bool:
-    async with database.transaction():
-        application = await _locked(application_id)
-        if application.state != State.AWAITING_CONFIRMATION:
-            return False
-        routing.set_progress(application, replace(routing.progress_of(application), state=State.EXPIRED), now)
-        await application.save()
-        await audit.record(application.county, None, "expire", ("application", application.id), now)
-        return True
-
-
 async def withdraw(actor: Actor, key: str, pack: Pack, now: datetime) -> LoanApplication:
     """Take an application back before it is approved. Raises RuleRefused. Clause: S1.5."""
-    seen = await _access_own(actor, key, "S1.5", "只有申请人自己可以撤回。")
+    seen = await access_own(actor, key, "S1.5", "只有申请人自己可以撤回。")
     async with database.transaction() as connection:
-        application = await _locked(seen.id)
+        application = await locked(seen.id)
         if application.state == State.WITHDRAWN:
             return application
         standing = withdraw_rule(routing.progress_of(application))
@@ -355,12 +274,12 @@ async def supplement(
 ) -> LoanApplication:
     """Answer a 退回补充: the new answers open a new round at the stage that returned it.
 
-    The applicant stays who he is: another ID number is another application. Raises RuleRefused.
-    Clause: S1.2, S1.4, S1.5, S1.6.
+    The applicant stays who he is: another ID number is another application. What a helper changes of amount,
+    term or purpose waits for the farmer once more. Raises RuleRefused. Clause: S1.2, S1.4, S1.5, S1.6, S1.7.
     """
-    seen = await _access_own(actor, key, "S1.5", "只有申请人自己可以补充。")
+    seen = await access_own(actor, key, "S1.5", "只有申请人自己可以补充。")
     async with database.transaction() as connection:
-        application = await _locked(seen.id)
+        application = await locked(seen.id)
         if application.state != State.RETURNED:
             raise Conflict("S1.5", "这份申请现在不用补充材料。", code="not_returned")
         await _keep_person(actor, application, submission.identity)
@@ -369,16 +288,22 @@ async def supplement(
         refuse(rules.check_application(_with_debt(submission.rules, owed), terms, routing.on_day(now)))
         before = application.answers
         _take_over(application, submission)
-        await _keep_consents(actor, application, submission.consents, now)
+        if actor.person_id == application.applicant_id:
+            await keep_consents(actor, application, submission.consents, now)
         routing.set_progress(
             application,
             after_supplement(routing.route_of(application), routing.progress_of(application)),
             now,
         )
         changed = any(before.get(name) != submission.answers.get(name) for name in VISIT_AGAIN)
-        if changed or denied("visit") in await routing.fulfilled(application):
+        look_again = changed or denied("visit") in await routing.fulfilled(application)
+        if look_again:
             application.progress["visit_round"] = application.round
-            await routing.open_visit(connection, application, pack, now)
+        asks = actor.person_id != application.applicant_id and any(
+            before.get(name) != submission.answers.get(name) for name in ASK_AGAIN
+        )
+        if asks:
+            _await_confirmation(application, now)
         application.return_fields, application.closed_reason = [], ""
         await application.save()
         await routing.close_earlier_rounds(application, now)
@@ -389,9 +314,24 @@ async def supplement(
             ("application", application.id),
             now,
             round=application.round,
+            asks_again=asks,
         )
+        if asks:
+            await routing.tell_farmer(
+                connection, application, "confirm_changed_by_helper", pack, now, helper_too=False
+            )
+            return application
+        if look_again:
+            await routing.open_visit(connection, application, pack, now)
         await routing.open_tasks(connection, application, pack, now)
         return application
+
+
+def _await_confirmation(application: LoanApplication, now: datetime) -> None:
+    """Nobody reviews what the helper changed until the farmer has said that it is his will. Clause: S1.7."""
+    application.state, application.expected_at = State.AWAITING_CONFIRMATION.value, None
+    application.confirmed_by, application.confirm_tries = "", 0
+    application.step_entered_at = now
 
 
 async def _keep_person(actor: Actor, application: LoanApplication, identity: Identity) -> None:

@@ -15,7 +15,9 @@ from models.people import Person, Region
 from models.sealing import open_json
 from policies import Pack
 
-KINDS = frozenset({"visit", "call_or_visit", "handover", "slip", "promise"})
+CALLED = frozenset({"call_or_visit", "handover", "slip", "promise", "identity_check", "binding_check"})
+"""Tasks about a person: whoever does one talks to him."""
+KINDS = CALLED | {"visit"}
 """Tasks that are done by talking to somebody."""
 _MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.access import Actor
+from actions.claims import claimable
 from bot import database
 from bot.errors import RuleRefused
-from models.people import Household, Person, Post, WechatUser
+from models.people import Household, Person
 from models.sealing import blind_index
 
 
@@ -28,8 +29,8 @@ class Identity:
 async def applicant_for(actor: Actor, identity: Identity, now: datetime, *, own: bool) -> Person:
     """The person of that ID number, made or completed. `own`: the actor says that it is himself.
 
-    A WeChat that is bound to one ID number is never bound to another, and a person who already uses his own
-    WeChat is not taken over by a stranger's. Raises RuleRefused. Clause: S1.6, S1.7.
+    A WeChat that is bound to one ID number is never bound to another. Somebody whom others registered proves
+    first that he is that person (actions.claims). Raises RuleRefused. Clause: S1.6, S1.7.
     """
     index = blind_index("id_number", identity.id_number)
     known = await Person.get_or_none(county=actor.county, id_number_index=index)
@@ -75,22 +76,18 @@ async def _own_person(actor: Actor, identity: Identity, known: Person | None) ->
         )
     if known is None:
         return me
-    if not await _may_become(me, known, identity):
+    if actor.staff or await claimable(actor.county, identity.name, identity.id_number) is None:
         raise RuleRefused(
             "S1.6",
-            "这个身份证号已经登记过，和您填的姓名、手机号或微信对不上。请找村干部核对后再申请。",
+            "这个身份证号已经登记过，和您填的姓名或微信对不上。请找村干部核对后再申请。",
             code="identity_taken",
             field="id_number",
         )
-    await WechatUser.filter(person_id=me.id).update(person_id=known.id)
-    return known
-
-
-async def _may_become(me: Person, known: Person, identity: Identity) -> bool:
-    """Somebody registered without a WeChat gets one when name and phone are his; a post is never got so."""
-    taken = await WechatUser.filter(person_id=known.id).exists()
-    staff = await Post.filter(person_id__in=[me.id, known.id]).exists()
-    return not taken and not staff and (known.name, known.phone) == (identity.name, identity.phone)
+    raise RuleRefused(
+        "S1.7",
+        "别人替您登记过这个身份证号。要先证明是您本人，填好的都留着，证明完接着交。",
+        code="prove_identity",
+    )
 
 
 async def _household(county: str, identity: Identity) -> Household:

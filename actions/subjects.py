@@ -14,6 +14,16 @@ import asyncpg
 import orjson
 
 
+def confirmation_code(application_key: str, round_: int) -> str:
+    """What the code that confirms an application is worked out from: another one in every round. S1.7."""
+    return f"confirm:{application_key}" + (f":{round_}" if round_ > 1 else "")
+
+
+def claim_code(claim_key: str, sent: int) -> str:
+    """What the code of a claim is worked out from: every one that is sent is another one. S1.7."""
+    return f"bind:{claim_key}:{sent}"
+
+
 class Sealed(NamedTuple):
     """Somebody whose name may be needed: opened only when the words ask for it."""
 
@@ -48,6 +58,8 @@ GONE = About(still_true=False)
 FITTING_STATES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "confirm_filled_by_helper": frozenset({"awaiting_confirmation"}),
+        "confirm_changed_by_helper": frozenset({"awaiting_confirmation"}),
+        "application_expired": frozenset({"expired"}),
         "application_submitted": frozenset({"in_review"}),
         "application_approved_stage": frozenset({"in_review"}),
         "application_recommended": frozenset({"in_review", "approved"}),
@@ -139,6 +151,7 @@ async def _applications(connection: asyncpg.Connection, some: Sequence[Asked], _
             region=row["village"],
             facts={
                 "key": row["key"],
+                "code_for": confirmation_code(row["key"], row["round"]),
                 "number": row["number"],
                 "expected_at": row["expected_at"],
                 "place": row["place"] or "",
@@ -239,6 +252,25 @@ async def _drafts(connection: asyncpg.Connection, some: Sequence[Asked], on: dat
     }
 
 
+async def _claims(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, c.key, c.state, c.sent, c.sent_at
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN identity_claim c ON c.id = n.subject_id""",
+        some,
+    )
+    planned_at = {one.notice_id: one.created_at for one in some}
+    return {
+        row["notice_id"]: About(
+            # only the code that was asked for last is told
+            still_true=row["state"] == "open" and row["sent_at"] <= planned_at[row["notice_id"]],
+            facts={"code_for": claim_code(row["key"], row["sent"])},
+        )
+        for row in rows
+    }
+
+
 async def _slips(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
     rows = await _rows(
         connection,
@@ -295,6 +327,7 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
         "subsidy": _announced,
         "grade": _announced,
         "credit_line": _announced,
+        "claim": _claims,
     }
 )
 

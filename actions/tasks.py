@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import asyncpg
 
-from actions import audit, routing
+from actions import audit, bindings, claims, routing
 from actions.access import Actor, access_task, family_of, posts_held
 from actions.applications import refuse
 from actions.shown import ShownApplication, shown_application
@@ -32,8 +32,8 @@ from rules.routes import (
     open_stages,
 )
 
-CLOSABLE = ("call_or_visit", "handover", "promise")
-"""Kinds of tasks that are done by talking to somebody and saying so."""
+CLOSABLE = ("call_or_visit", "handover", "promise", "vacancy", claims.TASK, bindings.TASK)
+"""Kinds of tasks that are done by doing something, mostly talking to somebody, and saying how it went."""
 REASON_MAX = 300
 ADVICE = {
     "application_returned": "回复“补充”，一样一样补好就行；不明白的可以找村干部。",
@@ -391,14 +391,28 @@ def _result(application: LoanApplication, *, repeated: bool = False) -> Decision
     )
 
 
-async def close(actor: Actor, task_key: str, outcome: str, now: datetime, *, note: str = "") -> Task:
-    """Finish a task that is done by doing it: somebody was called, visited or helped. Clause: S11.7."""
+_JUDGED: Mapping[str, Callable[..., Awaitable[None]]] = {
+    claims.TASK: claims.settle_check,
+    bindings.TASK: bindings.settle_check,
+}
+"""Kinds of tasks whose outcome has consequences -> what brings them about."""
+
+
+async def close(
+    actor: Actor, task_key: str, outcome: str, pack: Pack, now: datetime, *, note: str = ""
+) -> Task:
+    """Finish a task that is done by doing it: somebody was called, visited, helped or looked at.
+
+    Clause: S1.7, S11.7.
+    """
     task = await access_task(actor, task_key)
     if task.kind not in CLOSABLE:
         raise RuleRefused("S1.2", "这项任务请按任务里的提示办理。", code="not_closable")
     refuse([check_free_text(note, "note")])
-    async with database.transaction():
+    async with database.transaction() as connection:
         await take(task, actor, outcome, now)
+        if task.kind in _JUDGED:
+            await _JUDGED[task.kind](connection, actor, task, outcome, pack, now)
         await Task.filter(id=task.id).update(note=(task.note + note)[:REASON_MAX])
         await audit.record(
             task.county, actor.person_id, "close_task", ("task", task.id), now, outcome=outcome

@@ -240,7 +240,7 @@ _SAY: Mapping[str, Callable[[Facts], str]] = MappingProxyType(
         "borrower_phone": _word("borrower_phone"),
         "grade": _word("grade"),
         "old_grade": _word("old_grade", "没有等级"),
-        "code": lambda facts: one_time_code(f"confirm:{facts.given('key')}"),
+        "code": lambda facts: one_time_code(str(facts.given("code_for"))),
     }
 )
 """Each fact that a wording may ask for (rules.words), and how it is worked out."""

@@ -79,5 +79,14 @@ NO_TASK = "现在没有要办的事。有新任务会通知您。"
 TASKS_HEAD = "您有{count}件要办的事，回复前面的数字或者点一下："
 VISIT_MISSING = "村干部还没有走访确认，走访完才能决定。"
 CLOSE_HOW = "办得怎么样？请选一个："
-CLOSE_WORDS = {"已经告诉本人": "told", "没有找到人": "not_found"}
-"""Words to tap when a task is done by going there -> the outcome that is kept."""
+_CLOSE_WORDS = {"已经告诉本人": "told", "没有找到人": "not_found"}
+_CLOSE_WORDS_OF = {
+    "identity_check": {"是本人": "confirmed", "不是本人": "not_him"},
+    "binding_check": {"同意更正": "confirmed", "不同意": "refused"},
+    "vacancy": {"已经安排好了": "filled"},
+}
+
+
+def close_words(kind: str) -> dict[str, str]:
+    """Words to tap when a task of this kind is done by doing something -> the outcome that is kept."""
+    return _CLOSE_WORDS_OF.get(kind, _CLOSE_WORDS)

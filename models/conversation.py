@@ -95,7 +95,7 @@ class Consent(Row):
     account = fields.CharField(max_length=40)
     openid = fields.CharField(max_length=64)
     means = fields.CharField(max_length=10, default="wechat")
-    """wechat: in his own WeChat; code, signature: through whoever filled in for him, whose WeChat `openid` is."""
+    """wechat: in his own; code, signature: through whoever filled in for him, whose WeChat `openid` is."""
     agreed_at = fields.DatetimeField()
     purpose = fields.CharField(max_length=80, default="")
     valid_until = fields.DateField(null=True)

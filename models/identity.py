@@ -11,11 +11,12 @@ class IdentityClaim(KeyedRow):
     """A WeChat says that it belongs to a person somebody else registered (S1.7). No code is kept: it is
     worked out from the key.
 
-    State: open, bound, refused (the cadre says that it is not he), spent (too many wrong codes), replaced.
+    State: open, bound, refused (the cadre says that it is not he), replaced (begun anew), unknown (nobody
+    there to be claimed: kept, so that guesses are counted).
     """
 
     person_id = fields.BigIntField()
-    """The person who was registered."""
+    """The person who was registered; 0: nobody was found."""
     claimer_id = fields.BigIntField()
     """The nameless person who has this WeChat until now."""
     account = fields.CharField(max_length=40)

@@ -12,6 +12,9 @@ from rules.identity import IdNumber, age_on, parse_id_number
 from rules.refusal import Refusal
 from rules.schedule import add_months
 
+PAPERS = ("credit_query_consent", "notice_of_terms", "pledge")
+"""授权书, 告知书, 承诺书: what a farmer reads and agrees to before his application counts (S1.4)."""
+
 
 class ApplicantKind(StrEnum):
     """The categories of 004 一."""

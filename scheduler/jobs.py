@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
+import structlog
+
 from actions import (
-    applications,
+    arrears,
+    confirmations,
     drafts,
-    due,
     errands,
     files,
     idempotency,
+    night,
+    night_figures,
     outcomes,
     promises,
     reminders,
@@ -23,6 +27,8 @@ from actions import (
 )
 from bot.runtime import Runtime
 from scheduler import sending
+
+log = structlog.get_logger(__name__)
 
 Run = Callable[[Runtime, str, date, str], Awaitable[Mapping[str, Any]]]
 """Given runtime, county, business date and part ("" where a job has no parts); returns what it did."""
@@ -43,6 +49,7 @@ leave no slot rows, so a clock that goes backwards does not stop them.
 class JobSpec:
     """One job: when, what is made good after a pause, what it does, into which parts it is split.
 
+    `after` names the job whose slots of the same and earlier days must be done first.
     The first line of `run`'s docstring tells people what the job does.
     """
 
@@ -51,11 +58,22 @@ class JobSpec:
     catch_up: CatchUp
     run: Run
     parts: Parts | None = None
+    after: str = ""
 
 
-async def _due_scan(runtime: Runtime, county: str, on: date, town: str) -> Mapping[str, Any]:
-    """Plan the due and overdue notices of a business date, town by town."""
-    return await due.scan(county, town, on, runtime.packs.by_county(county), runtime.now())
+async def _night(runtime: Runtime, county: str, on: date, town: str) -> Mapping[str, Any]:
+    """Write what is late and plan the notices of a business date, town by town."""
+    return await night.run_town(county, town, on, runtime.packs.by_county(county), runtime.now())
+
+
+async def _night_figures(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Write the figures of villages, towns, county and banks once the night is done; check a sample of it."""
+    pack = runtime.packs.by_county(county)
+    done = await night_figures.write(county, on, pack, runtime.now())
+    wrong = await arrears.disagreements(county, on.toordinal())
+    if wrong:
+        log.error("night_disagrees", county=county, day=on.isoformat(), loans=wrong[:20])
+    return {**done, "disagree": len(wrong)}
 
 
 async def _deliver(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
@@ -103,7 +121,7 @@ async def _expire_drafts(runtime: Runtime, county: str, _on: date, _part: str) -
     now, pack = runtime.now(), runtime.packs.by_county(county)
     return {
         "expired": await drafts.expire_due(county, now),
-        "unconfirmed": await applications.expire_unconfirmed(county, pack, now),
+        "unconfirmed": await confirmations.expire_unconfirmed(county, pack, now),
     }
 
 
@@ -119,7 +137,8 @@ async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping
 
 
 JOBS: tuple[JobSpec, ...] = (
-    JobSpec("due_scan", "30 0 * * *", "all", _due_scan, due.towns),
+    JobSpec("night", "30 0 * * *", "all", _night, night.towns),
+    JobSpec("night_figures", "40 0 * * *", "all", _night_figures, after="night"),
     JobSpec("promises", "50 0 * * *", "all", _promises),
     JobSpec("escalate", "5 * * * *", "latest", _escalate),
     JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),
@@ -131,6 +150,11 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("sweep_leases", "* * * * *", "none", _sweep),
 )
 BY_NAME: Mapping[str, JobSpec] = {job.name: job for job in JOBS}
+
+
+def followers(name: str) -> list[str]:
+    """The jobs that wait for this one."""
+    return [job.name for job in JOBS if job.after == name]
 
 
 def named(name: str) -> JobSpec:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from actions import applications, files, status
+from actions import applications, confirmations, status
 from actions.access import Actor, actor_for
 from handlers.api.paging import Listed
 from handlers.endpoint import Call, In, Out, Page
 from handlers.errors import HttpError
+from handlers.forms.papers import agreed
 
 
 class StageOut(Out):
@@ -65,8 +66,13 @@ class AnswersOut(Out):
 
 
 class Confirmation(In):
-    """How the farmer confirms: empty from his own WeChat, else the code he was sent or a signature photo."""
+    """How the farmer confirms. He has read the papers, all of them (the fields of the form `confirmation`): in
+    his own WeChat, or whoever filled in read them to him; then the code he was sent or a signature photo.
+    """
 
+    consents: dict[Annotated[str, Field(max_length=30)], Annotated[str, Field(max_length=64)]] = Field(
+        default_factory=dict, max_length=10, description="Kind of each paper agreed to -> its sha256."
+    )
     code: str | None = Field(None, min_length=4, max_length=8, pattern=r"^\d+$")
     signature_file: str | None = Field(None, max_length=64, description="Key of an uploaded photo.")
 
@@ -118,11 +124,8 @@ async def withdraw(call: Call, key: str, body: Nothing) -> ApplicationOut:
 
 async def confirm(call: Call, key: str, body: Confirmation) -> ApplicationOut:
     """The farmer says that what a helper filled in is his will; then it is reviewed."""
-    if body.signature_file is not None:
-        signature = (await files.views(call.actor, [body.signature_file]))[0]
-        if signature.purpose != "signature" or signature.state != "stored":
-            raise HttpError(400, message="请拍一张本人签字的照片。", field="signature_file")
-    await applications.confirm(
-        call.actor, key, call.pack, call.now, code=body.code, signature_file=body.signature_file
-    )
+    await confirmations.confirm(
+        call.actor, key, call.pack, call.now,
+        consents=agreed(call.pack, body.consents), code=body.code, signature_file=body.signature_file,
+    )  # fmt: skip
     return await view(call, call.actor, key)

@@ -176,7 +176,7 @@ async def decide(call: Call, key: str, body: DecisionIn) -> DecisionOut:
 
 async def close(call: Call, key: str, body: CloseIn) -> TaskOut:
     """Finish a task that is done by doing it: somebody was called, visited or helped."""
-    await tasks.close(call.actor, key, body.outcome, call.now, note=body.note)
+    await tasks.close(call.actor, key, body.outcome, call.pack, call.now, note=body.note)
     return await show(call, key)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from actions.access import STAFF_ROLES
 from bot import spoken
 from bot.wechat.inbound import Incoming
-from handlers.chat import apply, events, loans, menu, status, tasks
+from handlers.chat import apply, confirm, events, loans, menu, status, tasks
 from handlers.chat.talk import ChatRoute, ChatTurn, Record
 
 __all__ = ["CHAT_ROUTES", "choose", "record_of"]
@@ -74,6 +74,7 @@ CHAT_ROUTES: tuple[ChatRoute, ...] = (
         keys=("APPLY_OTHER",),
         words=("替人申请", "代办", "帮别人申请"),
     ),
+    ChatRoute(confirm.NAME, pure=confirm.talk, grabs=True),
     ChatRoute("give_up", pure=apply.give_up, words=("取消", "取消申请")),
     ChatRoute(
         "human",

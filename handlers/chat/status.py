@@ -13,7 +13,7 @@ from bot import dialog, spoken
 from bot.config import SHANGHAI
 from bot.wechat.messages import TEXT_BYTES, Text, cut
 from handlers import texts
-from handlers.chat import apply, menu
+from handlers.chat import apply, confirm, menu
 from handlers.chat.links import Choice, cost, page_link, plain, with_links
 from handlers.chat.talk import IDLE, ChatOutcome, ChatTurn, Where, say
 from handlers.forms.loan_application import LOAN_APPLICATION as FORM
@@ -46,7 +46,7 @@ async def my_applications(turn: ChatTurn) -> ChatOutcome:
     if key and said in ("撤回", _WITHDRAW, "不办了", _NOT_MINE):
         return await _ask_to_withdraw(turn, key)
     if key and said in ("确认", _CONFIRM):
-        return await _confirm(turn, key)
+        return confirm.begin(turn, key)
     if key and said in ("补充", _SUPPLEMENT):
         return await apply.supplement(turn, key)
     keys = data.get("keys", ())
@@ -127,8 +127,3 @@ async def _ask_to_withdraw(turn: ChatTurn, key: str) -> ChatOutcome:
 async def _withdraw(turn: ChatTurn, key: str) -> ChatOutcome:
     application = await applications.withdraw(turn.actor, key, turn.pack, turn.now)
     return say(texts.WITHDRAWN.format(number=application.number), IDLE)
-
-
-async def _confirm(turn: ChatTurn, key: str) -> ChatOutcome:
-    application = await applications.confirm(turn.actor, key, turn.pack, turn.now)
-    return say(texts.CONFIRMED.format(number=application.number), IDLE)

@@ -61,7 +61,7 @@ async def talk(turn: ChatTurn) -> ChatOutcome:
     if "form" in data:
         return await _fill_in(turn, str(data["task"]))
     if "close" in data:
-        return await _close(turn, str(data["task"]))
+        return await _close(turn, str(data["task"]), str(data["close"]))
     at = _number(turn.said, data.get("lines", ()))
     keys: Sequence[str] = data.get("list", ())
     if at is not None and 1 <= at <= len(keys):
@@ -76,9 +76,10 @@ async def show(turn: ChatTurn, key: str) -> ChatOutcome:
     if task.missing:
         return say("\n".join([*lines, texts.VISIT_MISSING, link("待办")]), Where(NAME, {}))
     if task.kind not in FORMS:
-        lines += [f"{number}. {word}" for number, word in enumerate(texts.CLOSE_WORDS, 1)]
-        where = Where(NAME, {"task": key, "close": True})
-        return say(with_links("\n".join(lines), [("", word) for word in texts.CLOSE_WORDS]), where)
+        words = texts.close_words(task.kind)
+        lines += [f"{number}. {word}" for number, word in enumerate(words, 1)]
+        where = Where(NAME, {"task": key, "close": task.kind})
+        return say(with_links("\n".join(lines), [("", word) for word in words]), where)
     form = FORMS[task.kind]
     context = await _context(turn, task)
     draft = turn.draft(form.name, key)
@@ -198,13 +199,14 @@ _DONE: Mapping[str, Callable[[ChatTurn, str, Mapping[str, Any]], Awaitable[str]]
 }
 
 
-async def _close(turn: ChatTurn, key: str) -> ChatOutcome:
-    words = list(texts.CLOSE_WORDS)
+async def _close(turn: ChatTurn, key: str, kind: str) -> ChatOutcome:
+    outcomes = texts.close_words(kind)
+    words = list(outcomes)
     at = _number(turn.said, words)
     if at is None or not 1 <= at <= len(words):
         return say(with_links(texts.CLOSE_HOW, [("", word) for word in words]))
     word = words[at - 1]
-    await tasks.close(turn.actor, key, texts.CLOSE_WORDS[word], turn.now, note=word)
+    await tasks.close(turn.actor, key, outcomes[word], turn.pack, turn.now, note=word)
     return await _then_the_rest(turn, "记下了。")
 
 
@@ -239,7 +241,7 @@ def _about(task: TaskView, turn: ChatTurn) -> list[str]:
 
 async def _whom(task: TaskView, turn: ChatTurn) -> list[str]:
     """Whom to call or visit, in full, and what to tell him. Clause: S11.7, S18.3."""
-    if task.kind not in ("call_or_visit", "handover") or task.state != "open":
+    if task.kind not in contacts.CALLED or task.state != "open":
         return []
     found = await contacts.contact_of(turn.actor, task.key, turn.pack, turn.now)
     who = "，".join(part for part in (found.name or "没有留姓名", found.place) if part)

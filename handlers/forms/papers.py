@@ -6,19 +6,31 @@ letter. The hash that is kept with a consent is over title and text exactly as t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from actions.applications import GivenConsent
 from bot.dialog import Paper
 from policies.pack import Pack
 from policies.schema import Document
+from rules.application import PAPERS
 
-NOTICE_OF_TERMS = "notice_of_terms"
-PLEDGE = "pledge"
-QUERY_AUTHORISATION = "credit_query_consent"
-KINDS = (QUERY_AUTHORISATION, NOTICE_OF_TERMS, PLEDGE)
+KINDS = PAPERS
+QUERY_AUTHORISATION, NOTICE_OF_TERMS, PLEDGE = KINDS
 
 
 def papers_of(pack: Pack) -> dict[str, Paper]:
     """Every paper of the loan application by kind. Raises PolicyError when the pack lacks one."""
     return {kind: paper(kind, pack.document(kind)) for kind in KINDS}
+
+
+def agreed(pack: Pack, hashes: Mapping[str, str]) -> tuple[GivenConsent, ...]:
+    """The papers among `hashes` (kind -> SHA-256 of what was shown) whose present text was shown. S1.4."""
+    now = papers_of(pack)
+    return tuple(
+        GivenConsent(kind, now[kind].version, now[kind].sha256)
+        for kind, shown in hashes.items()
+        if kind in now and now[kind].sha256 == shown
+    )
 
 
 def paper(kind: str, document: Document) -> Paper:

@@ -11,6 +11,7 @@ from actions import contacts, tasks
 from actions.shown import ShownApplication
 from actions.tasks import TaskView
 from bot.dialog import Context
+from handlers import texts
 from handlers.county import county_context
 from handlers.errors import HttpError
 from handlers.forms.decision import DECISIONS, QUESTIONS
@@ -53,7 +54,7 @@ async def task(viewer: Viewer) -> web.Response:
     context = await county_context(viewer.runtime, viewer.actor.county)
     shown = found.application
     whom = None
-    if found.kind in ("call_or_visit", "handover") and found.state == "open":
+    if found.kind in contacts.CALLED and found.state == "open":
         whom = await contacts.contact_of(viewer.actor, found.key, viewer.pack, viewer.now)
     allowed = {str(decision) for decision in found.decisions}
     return render(
@@ -68,6 +69,9 @@ async def task(viewer: Viewer) -> web.Response:
         decisions=[(c.value, c.label) for c in DECISIONS if c.value in allowed],
         questions=_questions(shown),
         amount=_plain_yuan(shown.amount_fen) if shown else "",
+        outcomes=[(value, words) for words, value in texts.close_words(found.kind).items()]
+        if found.kind in tasks.CLOSABLE
+        else [],
     )
 
 

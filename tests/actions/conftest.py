@@ -16,7 +16,7 @@ from actions.identity import Identity
 from actions.routing import on_day
 from models.application import LoanApplication, Task
 from policies import Pack, load_packs
-from rules.application import ApplicantKind, Application
+from rules.application import PAPERS, ApplicantKind, Application
 
 NOW = datetime(2026, 11, 28, 1, 0, tzinfo=UTC)
 """Saturday 28 November 2026, 09:00 in Changge."""
@@ -56,6 +56,11 @@ def submission(**changes: Any) -> Submission:
         name: value for name, value in changes.items() if not any(name in inner for inner in parts.values())
     }
     return replace(base, **whole)
+
+
+def papers(pack: Pack) -> tuple[GivenConsent, ...]:
+    """What a farmer agrees to when he confirms: every paper in its present version."""
+    return tuple(GivenConsent(kind, pack.document(kind).version, "c" * 64) for kind in PAPERS)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actions import applications, loans, status, tasks, visits
+from actions import applications, confirmations, loans, status, tasks, visits
 from actions.visits import VisitReport
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Decision as DecisionRow
@@ -20,7 +20,7 @@ from models.people import Household, Person
 from models.sealing import one_time_code
 from models.work import AuditEntry
 from rules.routes import Decision
-from tests.actions.conftest import FARMER_ID, NOW, County, Submit, submission
+from tests.actions.conftest import FARMER_ID, NOW, County, Submit, papers, submission
 
 DAY = timedelta(days=1)
 
@@ -356,10 +356,14 @@ async def test_a_helper_fills_in_and_the_farmer_confirms_by_code(county: County,
     assert await Task.filter(application_id=application.id).count() == 0
     wang = await county.actor("wang")
     with pytest.raises(RuleRefused) as refused:
-        await applications.confirm(wang, application.key, county.pack, NOW, code="000000x")
+        await confirmations.confirm(
+            wang, application.key, county.pack, NOW, consents=papers(county.pack), code="000000x"
+        )
     assert refused.value.field == "code"
     code = one_time_code(f"confirm:{application.key}")
-    confirmed = await applications.confirm(wang, application.key, county.pack, NOW, code=code)
+    confirmed = await confirmations.confirm(
+        wang, application.key, county.pack, NOW, consents=papers(county.pack), code=code
+    )
     assert (confirmed.state, confirmed.confirmed_by) == ("in_review", "code")
     assert confirmed.filled_by_id == wang.person_id != confirmed.applicant_id
 
@@ -368,12 +372,16 @@ async def test_the_code_cannot_be_guessed_for_ever(county: County, apply: Submit
     """S1.7."""
     application = await apply("wang", own=False)
     wang = await county.actor("wang")
-    for _ in range(applications.CONFIRM_TRIES):
+    for _ in range(confirmations.CONFIRM_TRIES):
         with pytest.raises(RuleRefused):
-            await applications.confirm(wang, application.key, county.pack, NOW, code="x")
+            await confirmations.confirm(
+                wang, application.key, county.pack, NOW, consents=papers(county.pack), code="x"
+            )
     right = one_time_code(f"confirm:{application.key}")
     with pytest.raises(RuleRefused) as refused:
-        await applications.confirm(wang, application.key, county.pack, NOW, code=right)
+        await confirmations.confirm(
+            wang, application.key, county.pack, NOW, consents=papers(county.pack), code=right
+        )
     assert refused.value.code == "too_many_tries"
 
 
@@ -392,8 +400,13 @@ async def test_the_paper_route_goes_village_town_county(county: County, apply: S
     """S2.1: the same engine, another route of the pack."""
     application = await apply("guo", own=False, route="paper", village="411082101201")
     signature = await photo_of(county, "guo", purpose="signature")
-    await applications.confirm(
-        await county.actor("guo"), application.key, county.pack, NOW, signature_file=signature
+    await confirmations.confirm(
+        await county.actor("guo"),
+        application.key,
+        county.pack,
+        NOW,
+        consents=papers(county.pack),
+        signature_file=signature,
     )
     await decide(county, application, "wang", "village_review")
     await decide(county, application, "zhou", "town_review")

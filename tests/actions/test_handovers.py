@@ -39,6 +39,6 @@ async def test_asking_again_and_at_once_opens_one_task_until_it_is_done_s18_3(co
     called = await asyncio.gather(*(call_for_help(farmer, "asked", "", county.pack, NOW) for _ in range(4)))
     assert sorted(one.new for one in called) == [False, False, False, True]
     assert len({one.task_key for one in called}) == 1
-    await tasks.close(await county.actor("liu"), called[0].task_key, "reached", NOW)
+    await tasks.close(await county.actor("liu"), called[0].task_key, "reached", county.pack, NOW)
     assert (await call_for_help(farmer, "asked", "", county.pack, NOW)).new
     assert await Task.filter(kind="handover").count() == 2

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from actions import applications, loans, status, tasks
+from actions import applications, confirmations, loans, status, tasks
 from actions.access import actor_for
 from actions.invariants import check_all
 from actions.routing import on_day
@@ -20,7 +20,7 @@ from models.people import Organisation, Person, Post, WechatUser
 from models.work import AuditEntry
 from rules.application import ApplicantKind
 from rules.routes import Decision
-from tests.actions.conftest import ACCOUNT, FARMER_ID, NOW, County, Submit, submission
+from tests.actions.conftest import ACCOUNT, FARMER_ID, NOW, County, Submit, papers, submission
 from tests.actions.test_applications import approved, decide, disbursement, visit
 
 OTHER_ID = "41108219750101451X"
@@ -42,8 +42,13 @@ async def test_whoever_only_reviews_cannot_confirm_for_the_farmer(
     application = await apply("wang", own=False)
     photo = await signature_of(county, stranger)
     with pytest.raises(RuleRefused) as refused:
-        await applications.confirm(
-            await county.actor(stranger), application.key, county.pack, NOW, signature_file=photo
+        await confirmations.confirm(
+            await county.actor(stranger),
+            application.key,
+            county.pack,
+            NOW,
+            consents=papers(county.pack),
+            signature_file=photo,
         )
     assert (refused.value.rule, refused.value.code) == ("S1.7", "not_yours")
 
@@ -64,7 +69,9 @@ async def test_only_a_stored_photo_of_ones_own_is_a_signature(
     wang = await county.actor("wang")
     for key in (await signature_of(county, owner, **changes), "no-such-photo"):
         with pytest.raises(RuleRefused) as refused:
-            await applications.confirm(wang, application.key, county.pack, NOW, signature_file=key)
+            await confirmations.confirm(
+                wang, application.key, county.pack, NOW, consents=papers(county.pack), signature_file=key
+            )
         assert refused.value.code == "signature_missing"
 
 
@@ -73,11 +80,15 @@ async def test_a_signature_confirms_one_application_only(county: County, apply: 
     first = await apply("wang", own=False)
     wang = await county.actor("wang")
     photo = await signature_of(county, "wang")
-    await applications.confirm(wang, first.key, county.pack, NOW, signature_file=photo)
+    await confirmations.confirm(
+        wang, first.key, county.pack, NOW, consents=papers(county.pack), signature_file=photo
+    )
     assert (await StoredFile.get(key=photo)).application_id == first.id
     second = await apply("wang", own=False, id_number=OTHER_ID, name="郭大山", phone="13800002222")
     with pytest.raises(RuleRefused) as refused:
-        await applications.confirm(wang, second.key, county.pack, NOW, signature_file=photo)
+        await confirmations.confirm(
+            wang, second.key, county.pack, NOW, consents=papers(county.pack), signature_file=photo
+        )
     assert refused.value.code == "signature_missing"
 
 
@@ -145,28 +156,22 @@ async def test_a_return_beside_an_open_stage_leaves_no_task_that_cannot_be_done(
     assert result.state == "approved"
 
 
-async def test_somebody_registered_by_a_helper_is_met_again_in_his_own_wechat(
-    county: County, apply: Submit
-) -> None:
-    """S1.6, S1.7: name, ID number and phone agree; from then on this WeChat is his."""
-    first = await apply("wang", own=False)
-    await applications.withdraw(await county.actor("wang"), first.key, county.pack, NOW)
-    mine = await apply("zhang")
-    zhang = await county.actor("zhang")
-    assert zhang.person_id == mine.applicant_id == mine.filled_by_id == first.applicant_id
-    assert (await Consent.get(application_id=mine.id)).person_id == zhang.person_id
-    assert {view.number for view in await status.my_applications(zhang, NOW)} == {first.number, mine.number}
-
-
-@pytest.mark.parametrize("known", [{"phone": "13999999999"}, {"name": "赵六"}])
+@pytest.mark.parametrize(
+    ("known", "code"),
+    [
+        ({}, "prove_identity"),
+        ({"phone": "13999999999"}, "prove_identity"),
+        ({"name": "赵六"}, "identity_taken"),
+    ],
+)
 async def test_knowing_an_id_number_is_not_being_that_person(
-    county: County, apply: Submit, known: dict[str, str]
+    county: County, apply: Submit, known: dict[str, str], code: str
 ) -> None:
-    """S1.6, S1.7."""
+    """S1.6, S1.7: name, number and phone are known to whoever filled in the form; the phone itself is not."""
     await apply("wang", own=False)
     with pytest.raises(RuleRefused) as refused:
         await apply("zhang", **known)
-    assert refused.value.code == "identity_taken"
+    assert refused.value.code == code
 
 
 async def test_nobody_becomes_staff_by_knowing_an_officers_numbers(county: County, apply: Submit) -> None:
@@ -233,7 +238,9 @@ async def test_the_village_clerk_who_enters_the_paper_reviews_it_first(county: C
     application = await apply("wang", own=False, route="paper")
     photo = await signature_of(county, "wang")
     wang = await county.actor("wang")
-    await applications.confirm(wang, application.key, county.pack, NOW, signature_file=photo)
+    await confirmations.confirm(
+        wang, application.key, county.pack, NOW, consents=papers(county.pack), signature_file=photo
+    )
     result = await decide(county, application, "wang", "village_review")
     assert result.open_stages == ("town_review",)
 
@@ -373,10 +380,10 @@ async def test_what_the_farmer_never_confirms_ends_and_frees_his_household(
 ) -> None:
     """S1.1, S1.6, S1.7: a helper cannot block a household for ever; run twice, nothing more happens."""
     waiting = await apply("wang", own=False)
-    assert await applications.expire_unconfirmed("411082", county.pack, NOW + timedelta(days=29)) == 0
+    assert await confirmations.expire_unconfirmed("411082", county.pack, NOW + timedelta(days=29)) == 0
     later = NOW + timedelta(days=30)
-    assert await applications.expire_unconfirmed("411082", county.pack, later) == 1
-    assert await applications.expire_unconfirmed("411082", county.pack, later) == 0
+    assert await confirmations.expire_unconfirmed("411082", county.pack, later) == 1
+    assert await confirmations.expire_unconfirmed("411082", county.pack, later) == 0
     assert (await LoanApplication.get(id=waiting.id)).state == "expired"
     assert (await apply("wang", own=False, now=later)).number != waiting.number
 
