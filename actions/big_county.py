@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -23,10 +23,22 @@ LOANS_PER_VILLAGE = 1_000
 VILLAGES_PER_TOWN = 20
 AMOUNTS_FEN = (1_000_000, 2_000_000, 3_000_000, 5_000_000)
 MONTHS = (12, 24, 36)
+METHODS: Mapping[schedule.Method, int] = {"interest_only": 70, "bullet": 20, "equal_instalment": 10}
+CYCLES: Mapping[schedule.Method, schedule.Cycle] = {
+    "interest_only": "quarterly",
+    "equal_instalment": "monthly",
+}
 LATE_SHARE = 0.06
 """How many loans have not paid their last lines."""
+PART_PAID_SHARE = 0.1
+LATE_LINES = 4
+"""So many lines such a loan is behind at most: settled quarterly, the worst are non-performing."""
+BANKS = ("农商银行", "邮储银行", "农业银行")
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 GIVEN = "守田秀英建国春梅有福志远桂兰玉珍德胜金凤长山小红大海永强"
+
+LineRow = tuple[int, str, date, int, int, int, int, int, date | None]
+"""Number, kind, due day, days, principal, interest, both as far as paid, paid off on."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +52,17 @@ class Plan:
     method: schedule.Method
     disbursed_on: date
     late_lines: int
+    part_paid: bool
 
 
-async def make(pack: Pack, loans: int, seed: int, now: datetime, progress: Callable[[int], None]) -> None:
+async def make(
+    pack: Pack,
+    loans: int,
+    seed: int,
+    now: datetime,
+    progress: Callable[[int], None],
+    late_share: float = LATE_SHARE,
+) -> None:
     """Add a county of `loans` loans to an empty database; `progress` is told how many are written.
 
     Raises ValueError when the county has loans already: nothing is mixed with real rows.
@@ -51,20 +71,20 @@ async def make(pack: Pack, loans: int, seed: int, now: datetime, progress: Calla
     if rows:
         raise ValueError(f"county {pack.county} has loans already; use an empty database")
     on = on_day(now)
-    plans = _plans(pack.county, loans, random.Random(seed), on)
+    plans = _plans(pack.county, loans, random.Random(seed), on, late_share)
     async with database.pool().acquire() as connection:
-        bank = await _frame(connection, pack, loans, now)
+        banks = await _frame(connection, pack, loans)
         written = 0
         while batch := list(islice(plans, BATCH)):
             async with connection.transaction():
-                await _write(connection, pack, bank, batch, on, now)
+                await _write(connection, pack, banks, batch, on, now)
             written += len(batch)
             progress(written)
         for table in ("person", "loan", "instalment"):
-            await connection.execute(f"ANALYZE {table}")
+            await connection.execute(f"VACUUM ANALYZE {table}", timeout=600)
 
 
-def _plans(county: str, loans: int, chance: random.Random, on: date) -> Iterator[Plan]:
+def _plans(county: str, loans: int, chance: random.Random, on: date, late_share: float) -> Iterator[Plan]:
     for number in range(loans):
         months = chance.choice(MONTHS)
         age_days = chance.randrange(1, months * 30 - 1)
@@ -73,9 +93,10 @@ def _plans(county: str, loans: int, chance: random.Random, on: date) -> Iterator
             village=_village(county, number // LOANS_PER_VILLAGE),
             amount_fen=chance.choice(AMOUNTS_FEN),
             months=months,
-            method="bullet" if chance.random() < 0.2 else "interest_only",
+            method=chance.choices(list(METHODS), list(METHODS.values()))[0],
             disbursed_on=on - timedelta(days=age_days),
-            late_lines=chance.randrange(1, 4) if chance.random() < LATE_SHARE else 0,
+            late_lines=chance.randint(1, LATE_LINES) if chance.random() < late_share else 0,
+            part_paid=chance.random() < PART_PAID_SHARE,
         )
 
 
@@ -84,8 +105,8 @@ def _village(county: str, index: int) -> str:
     return f"{county}{500 + town:03d}{201 + village:03d}"
 
 
-async def _frame(connection: asyncpg.Connection, pack: Pack, loans: int, now: datetime) -> int:
-    """Regions and the bank; returns the bank's id."""
+async def _frame(connection: asyncpg.Connection, pack: Pack, loans: int) -> list[int]:
+    """Regions and banks; returns the ids of the banks."""
     villages = -(-loans // LOANS_PER_VILLAGE)
     towns = -(-villages // VILLAGES_PER_TOWN)
     regions = [(f"{pack.county}000000", pack.county, pack.title)]
@@ -94,20 +115,24 @@ async def _frame(connection: asyncpg.Connection, pack: Pack, loans: int, now: da
     await connection.executemany(
         "INSERT INTO region (code, county, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", regions
     )
-    return int(
-        await connection.fetchval(
-            """INSERT INTO organisation (county, key, kind, name, region)
-               VALUES ($1, $2, 'partner_bank', '测算银行', $3)
-               ON CONFLICT (county, kind, name) DO UPDATE SET region = excluded.region RETURNING id""",
-            pack.county,
-            new_key(),
-            f"{pack.county}000000",
+    return [
+        int(
+            await connection.fetchval(
+                """INSERT INTO organisation (county, key, kind, name, region)
+                   VALUES ($1, $2, 'partner_bank', $4, $3)
+                   ON CONFLICT (county, kind, name) DO UPDATE SET region = excluded.region RETURNING id""",
+                pack.county,
+                new_key(),
+                f"{pack.county}000000",
+                f"测算{bank}",
+            )
         )
-    )
+        for bank in BANKS
+    ]
 
 
 async def _write(
-    connection: asyncpg.Connection, pack: Pack, bank: int, batch: list[Plan], on: date, now: datetime
+    connection: asyncpg.Connection, pack: Pack, banks: list[int], batch: list[Plan], on: date, now: datetime
 ) -> None:
     people = await _reserve(connection, "person", len(batch))
     loans = await _reserve(connection, "loan", len(batch))
@@ -119,11 +144,12 @@ async def _write(
             "phone_index", "village", "detailed_notices", "created_at",
         ],
     )  # fmt: skip
-    lines = [_lines(plan, pack, on) for plan in batch]
+    lines = [_lines(plan, on) for plan in batch]
     await connection.copy_records_to_table(
         "loan",
         records=[
-            _loan(pack, bank, plan, loans + at, people + at, now) for at, plan in enumerate(batch)
+            _loan(pack, banks, plan, sum(line[6] for line in lines[at]), loans + at, people + at, now)
+            for at, plan in enumerate(batch)
         ],
         columns=[
             "id", "county", "key", "number", "bank_id", "borrower_id", "village", "principal_fen",
@@ -178,23 +204,24 @@ def _person(county: str, plan: Plan, person_id: int, now: datetime) -> tuple[obj
 
 
 def _loan(
-    pack: Pack, bank: int, plan: Plan, loan_id: int, person_id: int, now: datetime
+    pack: Pack, banks: list[int], plan: Plan, repaid_fen: int, loan_id: int, person_id: int, now: datetime
 ) -> tuple[object, ...]:
     return (
-        loan_id, pack.county, new_key(), f"D{plan.number:09d}", bank, person_id, plan.village,
-        plan.amount_fen, plan.amount_fen, 435, "actual/360", plan.method,
-        "quarterly" if plan.method == "interest_only" else "", plan.disbursed_on,
+        loan_id, pack.county, new_key(), f"D{plan.number:09d}", banks[plan.number % len(banks)],
+        person_id, plan.village, plan.amount_fen, plan.amount_fen - repaid_fen, 435, "actual/360",
+        plan.method, CYCLES.get(plan.method, ""), plan.disbursed_on,
         schedule.add_months(plan.disbursed_on, plan.months), "active", now,
     )  # fmt: skip
 
 
-def _lines(plan: Plan, pack: Pack, on: date) -> list[tuple[object, ...]]:
+def _lines(plan: Plan, on: date) -> list[LineRow]:
     rows = _schedule(plan.amount_fen, plan.months, plan.method, plan.disbursed_on)
     past = [row for row in rows if row.due_on < on]
     unpaid_from = past[-plan.late_lines].number if plan.late_lines and len(past) >= plan.late_lines else None
-    lines: list[tuple[object, ...]] = []
+    lines: list[LineRow] = []
     for row in rows:
-        paid = row.due_on < on and (unpaid_from is None or row.number < unpaid_from) and not row.principal_fen
+        paid = row.due_on < on and (unpaid_from is None or row.number < unpaid_from)
+        begun = plan.part_paid and row.number == unpaid_from
         lines.append(
             (
                 row.number,
@@ -203,8 +230,8 @@ def _lines(plan: Plan, pack: Pack, on: date) -> list[tuple[object, ...]]:
                 row.days,
                 row.principal_fen,
                 row.interest_fen,
-                0,
-                row.interest_fen if paid else 0,
+                row.principal_fen if paid else 0,
+                row.interest_fen if paid else row.interest_fen // 2 if begun else 0,
                 row.due_on if paid else None,
             )
         )
@@ -218,6 +245,13 @@ def _schedule(
     maturity_on = schedule.add_months(start_on, months)
     return schedule.plan(
         schedule.Terms(
-            amount_fen, 435, start_on, maturity_on, method, "quarterly", due_day=20, rest_days="keep"
+            amount_fen,
+            435,
+            start_on,
+            maturity_on,
+            method,
+            CYCLES.get(method, "monthly"),
+            due_day=20,
+            rest_days="keep",
         )
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from actions import arrears
 from actions.routing import progress_of, route_of
 from bot import database
 from models.application import Decision as DecisionRow
@@ -140,6 +141,7 @@ async def check_all(now: datetime, files: Path | None = None) -> list[Finding]:
         rows = await database.fetch(invariant.query, *([now] if "$1" in invariant.query else []))
         findings.append(Finding(invariant.name, int(rows[0][0]), invariant.meaning))
     findings.append(await _states_follow_from_decisions())
+    findings.append(await _nights_agree_with_the_rule(now))
     if files is not None:
         findings.append(await _files_are_there(files))
     return findings
@@ -175,6 +177,17 @@ def _agrees(application: LoanApplication, decisions: Sequence[DecisionRow]) -> b
     except ValueError:
         return False
     return standing == stored and stored.state.value == application.state
+
+
+async def _nights_agree_with_the_rule(now: datetime) -> Finding:
+    """S11.3, S11.6: what the latest night of each county wrote of a sample of loans is what the rule says."""
+    rows = await database.fetch("SELECT DISTINCT county FROM job_slot WHERE job = 'night'")
+    broken = [await arrears.disagreements(row["county"], now.toordinal()) for row in rows]
+    return Finding(
+        "I15 the night agrees with the rule",
+        sum(len(loans) for loans in broken),
+        "a loan's days past due or overdue amounts are not what its lines say",
+    )
 
 
 async def _files_are_there(folder: Path) -> Finding:

@@ -117,6 +117,25 @@ async def oldest_open(county: str, job: str) -> Slot | None:
     return _slot(rows[0]) if rows else None
 
 
+async def is_open_until(county: str, job: str, day: date) -> bool:
+    """Is a slot of this job for that business date or an earlier one neither done nor failed?"""
+    rows = await fetch(
+        """SELECT 1 FROM job_slot WHERE county = $1 AND job = $2 AND state IN ('planned', 'running')
+           AND day <= $3 LIMIT 1""",
+        county,
+        job,
+        day,
+    )
+    return bool(rows)
+
+
+async def wake(county: str, jobs: Sequence[str]) -> None:
+    """Let a worker look at the slots of these jobs, even if one is just looking at them."""
+    if jobs:
+        async with transaction() as connection:
+            await enqueue(connection, [Job("run_slot", {"county": county, "job": job}) for job in jobs])
+
+
 async def begin(slot: Slot, now: datetime) -> None:
     """Mark a slot as running."""
     await execute(

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+PAR_DAYS = 30
+"""PAR30 bears its days in its name; when a loan is non-performing is for the pack to say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -48,3 +51,52 @@ def is_npl(days_overdue: int, npl_over_days: int) -> bool:
     Clause: S12.5.
     """
     return days_overdue > npl_over_days
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a schedule as it is kept: what is owed and paid, in fen, and when it was paid off."""
+
+    kind: str
+    due_on: date
+    principal_fen: int
+    interest_fen: int
+    paid_principal_fen: int = 0
+    paid_interest_fen: int = 0
+    paid_on: date | None = None
+
+    def unpaid_on(self, on: date) -> tuple[int, int]:
+        """Unpaid principal and interest at the end of that day.
+
+        A line that was paid off later was owed until then, and all of it: when its parts came is not known.
+        """
+        if self.paid_on is None:
+            return self.principal_fen - self.paid_principal_fen, self.interest_fen - self.paid_interest_fen
+        return (0, 0) if self.paid_on <= on else (self.principal_fen, self.interest_fen)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How late a loan is at the end of a day. A missed settlement is past its day and not paid in full."""
+
+    days_past_due: int
+    missed_settlements: int
+    overdue_principal_fen: int
+    overdue_interest_fen: int
+
+
+ON_TIME = Standing(0, 0, 0, 0)
+
+
+def standing(lines: Iterable[Line], on: date) -> Standing:
+    """How late a loan with these lines is. Clause: S11.3, S12.1, S7.3."""
+    late = [(line, *line.unpaid_on(on)) for line in lines if line.due_on < on]
+    late = [(line, principal, interest) for line, principal, interest in late if principal + interest]
+    if not late:
+        return ON_TIME
+    return Standing(
+        days_past_due=days_past_due(min(line.due_on for line, _, _ in late), on),
+        missed_settlements=sum(line.kind == "settlement" for line, _, _ in late),
+        overdue_principal_fen=sum(principal for _, principal, _ in late),
+        overdue_interest_fen=sum(interest for _, _, interest in late),
+    )

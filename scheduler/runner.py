@@ -7,7 +7,7 @@ move: forward, and what was passed over is caught up; back, and nothing is plann
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,10 @@ FIRST_LOOK_BACK: Final = timedelta(hours=24)
 TICKS: Final = Counter("tianxin_ticks", "Looks at the clock", ("outcome",))
 LAST_TICK: Final = Gauge("tianxin_last_tick_timestamp_seconds", "When the clock was last looked at in full")
 OPEN_SLOTS: Final = Counter("tianxin_slots_planned", "Runs of jobs that were written down as due")
+
+
+Progress = Callable[[int, int, Mapping[str, int]], None]
+"""Told after each part: how many are done, of how many, and the sum of what they did."""
 
 
 async def tick(runtime: Runtime) -> int:
@@ -95,11 +99,17 @@ async def _tick_safely(runtime: Runtime) -> None:
 
 
 async def run_slot(
-    runtime: Runtime, name: str, county: str, on: date | None = None, slot: datetime | None = None
+    runtime: Runtime,
+    name: str,
+    county: str,
+    on: date | None = None,
+    slot: datetime | None = None,
+    progress: Progress = lambda _done, _parts, _so_far: None,
 ) -> Mapping[str, Any]:
     """Run one slot here and now: the door of `tianxin job run`, and of the tests. Returns what it did.
 
-    Every part is run, one after the other. Raises KeyError for a job that does not exist. Clause: S11.6.
+    Every part is run, one after the other; `progress` is told how many of how many parts are done and what
+    they did together. Raises KeyError for a job that does not exist. Clause: S11.6.
     """
     job = named(name)
     on = on or (business_date(slot) if slot else runtime.today())
@@ -108,7 +118,11 @@ async def run_slot(
     row = await slots.ensure(Slot(county, name, slot or cron.slot_on(job.schedule, on), on), runtime.now())
     await slots.begin(row, runtime.now())
     parts = await job.parts(county) if job.parts else [""]
-    done = {part: dict(await job.run(runtime, county, on, part)) for part in parts}
+    done: dict[str, dict[str, Any]] = {}
+    progress(0, len(parts), {})
+    for part in parts:
+        done[part] = dict(await job.run(runtime, county, on, part))
+        progress(len(done), len(parts), _total(done))
     result: dict[str, Any] = {"parts": parts, "done": done} if job.parts else done[""]
     await slots.finish(row, runtime.now(), result)
     return _total(done) if job.parts else result

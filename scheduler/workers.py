@@ -29,7 +29,7 @@ from actions import slots
 from bot import database
 from bot.runtime import Runtime
 from scheduler import sending
-from scheduler.jobs import BY_NAME, named
+from scheduler.jobs import BY_NAME, JobSpec, followers, named
 
 log = structlog.get_logger(__name__)
 DONE: Final = Counter("tianxin_jobs", "Jobs by what became of them", ("entrypoint", "outcome"))
@@ -45,42 +45,56 @@ AGAIN_SECONDS: Final = 1.0
 _DATABASE_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
 HEARTBEAT: Final = timedelta(seconds=30)
 BATCH: Final = 10
+PARTS_AT_ONCE: Final = 1
 _DELIVERING: Final = "delivering"
+_AT_A_PART: Final = "at_a_part"
 
 
 async def _run_slot(runtime: Runtime, payload: Payload, stop: asyncio.Event) -> None:
     """Run the open slots of one job and county, in order; one with parts goes on when they have reported."""
     county, job = payload["county"], named(payload["job"])
     while not stop.is_set() and (slot := await slots.oldest_open(county, job.name)) is not None:
+        if job.after and await slots.is_open_until(county, job.after, slot.day):
+            return  # whoever closes those wakes this job
         if job.parts:
             if await slots.begin_parts(slot, runtime.now(), await job.parts(county)):
                 return
-            continue
-        await slots.begin(slot, runtime.now())
-        runtime.failpoint("slot_begun")
-        try:
-            result = await job.run(runtime, county, slot.day, "")
-            runtime.failpoint("slot_run")
-        except Exception as error:
-            if slot.attempts + 1 < TRIES:
-                raise
-            log.exception("slot_failed", job=job.name, county=county, day=slot.day.isoformat())
-            await slots.finish(slot, runtime.now(), {}, f"{type(error).__name__}: {error}")
         else:
-            await slots.finish(slot, runtime.now(), result)
+            await _run_whole(runtime, job, slot)
+        await slots.wake(county, followers(job.name))
+
+
+async def _run_whole(runtime: Runtime, job: JobSpec, slot: slots.Slot) -> None:
+    await slots.begin(slot, runtime.now())
+    runtime.failpoint("slot_begun")
+    try:
+        result = await job.run(runtime, slot.county, slot.day, "")
+        runtime.failpoint("slot_run")
+    except Exception as error:
+        if slot.attempts + 1 < TRIES:
+            raise
+        log.exception("slot_failed", job=job.name, county=slot.county, day=slot.day.isoformat())
+        await slots.finish(slot, runtime.now(), {}, f"{type(error).__name__}: {error}")
+    else:
+        await slots.finish(slot, runtime.now(), result)
 
 
 async def _run_part(runtime: Runtime, payload: Payload, _stop: asyncio.Event) -> None:
-    job, part = named(payload["job"]), payload["part"]
-    runtime.failpoint("part_begun")
-    result = await job.run(runtime, payload["county"], date.fromisoformat(payload["day"]), part)
-    runtime.failpoint("part_run")
-    await slots.report_part(payload["slot"], part, runtime.now(), result)
+    """Do one part. A worker does one at a time: a county's night must not take every connection there is."""
+    job, county, part = named(payload["job"]), payload["county"], payload["part"]
+    alone: asyncio.Semaphore = runtime.extras.setdefault(_AT_A_PART, asyncio.Semaphore(PARTS_AT_ONCE))
+    async with alone:
+        runtime.failpoint("part_begun")
+        result = await job.run(runtime, county, date.fromisoformat(payload["day"]), part)
+        runtime.failpoint("part_run")
+    if await slots.report_part(payload["slot"], part, runtime.now(), result):
+        await slots.wake(county, followers(job.name))
 
 
 async def _part_failed(runtime: Runtime, payload: Payload, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"
-    await slots.report_part(payload["slot"], payload["part"], runtime.now(), {}, words)
+    if await slots.report_part(payload["slot"], payload["part"], runtime.now(), {}, words):
+        await slots.wake(payload["county"], followers(payload["job"]))
 
 
 async def _deliver(runtime: Runtime, payload: Payload, stop: asyncio.Event) -> None:

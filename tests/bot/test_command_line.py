@@ -120,7 +120,7 @@ async def test_the_settings_are_printed_with_their_help(tianxin: Tianxin) -> Non
 async def test_the_jobs_are_listed_with_their_times(tianxin: Tianxin) -> None:
     ended = await tianxin.run("job", "list")
     assert ended.code == 0
-    assert "due_scan" in ended.out
+    assert "night" in ended.out
     assert "30 0 * * *" in ended.out
 
 
@@ -145,8 +145,8 @@ async def test_a_value_is_explained_with_its_passage(tianxin: Tianxin) -> None:
         (["serve"], {"TIANXIN_ACCOUNTS": "/nowhere.toml"}, "accounts file /nowhere.toml"),
         (["policy", "explain", "no.such.key"], {}, "no value 'no.such.key' in changge"),
         (["demo-data", "--loans", "1", "--county", "atlantis"], {}, "no pack 'atlantis'"),
-        (["job", "run", "due_scan", "--on", "2026-13-01"], {}, "a day looks like 2026-11-28"),
-        (["job", "run", "dance", "--on", "2026-11-28"], {}, "no job 'dance'; there are due_scan"),
+        (["job", "run", "night", "--on", "2026-13-01"], {}, "a day looks like 2026-11-28"),
+        (["job", "run", "dance", "--on", "2026-11-28"], {}, "no job 'dance'; there are night"),
     ],
 )
 async def test_what_is_wrong_is_said_in_a_sentence(
@@ -196,7 +196,7 @@ async def test_a_slot_run_by_hand_changes_nothing_the_second_time(tianxin: Tianx
     ended = await tianxin.run("demo-data", "--loans", "300", "--seed", "1")
     assert ended.code == 0
     assert "300/300" in ended.out
-    words = ("job", "run", "due_scan", "--on", "2027-01-20", "--county", "changge")
+    words = ("job", "run", "night", "--on", "2027-01-20", "--county", "changge")
     assert (await tianxin.run(*words)).code == 0
     after = await state_of(tianxin)
     assert after["loan"] == 300

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from notice_world import COUNTY, NOW, TODAY, World
 
-from actions import drafts, due, slots
+from actions import drafts, night, slots
 from actions.notices import NewNotice
 from bot import database
 from bot.config import SHANGHAI
@@ -57,8 +57,8 @@ async def test_the_first_tick_plans_the_last_slot_of_each_job_and_the_second_not
     kept = [job for job in JOBS if job.catch_up != "none"]
     assert await tick(world.runtime) == len(kept)
     assert await tick(world.runtime) == 0
-    [night] = await slots_of("due_scan")
-    assert (night.slot, night.day) == (shanghai(28, 0, 30), TODAY)
+    [slot] = await slots_of("night")
+    assert (slot.slot, slot.day) == (shanghai(28, 0, 30), TODAY)
 
 
 async def test_two_schedulers_at_once_plan_every_slot_once(world: World) -> None:
@@ -80,12 +80,10 @@ async def test_after_three_days_down_each_business_day_is_run_in_order(world: Wo
     await world.pass_time(days=3)
     await tick(world.runtime)
     await workers.drain(world.runtime)
-    nights = await slots_of("due_scan")
-    assert [night.day for night in nights] == [TODAY + timedelta(days=n) for n in range(4)]
-    assert [night.state for night in nights] == ["done"] * 4
-    assert [night.id for night in sorted(nights, key=lambda n: (n.finished_at, n.id))] == [
-        n.id for n in nights
-    ]
+    nights = await slots_of("night")
+    assert [each.day for each in nights] == [TODAY + timedelta(days=n) for n in range(4)]
+    assert [each.state for each in nights] == ["done"] * 4
+    assert [each.id for each in sorted(nights, key=lambda n: (n.finished_at, n.id))] == [n.id for n in nights]
     assert len(await slots_of("escalate")) == 2
     steps = await database.fetch("SELECT step FROM notice ORDER BY id")
     assert [row["step"] for row in steps] == ["-3", "-1", "0"]
@@ -111,12 +109,12 @@ async def test_an_hour_backwards_plans_nothing_twice(world: World) -> None:
 async def test_a_slot_run_by_hand_twice_changes_nothing(world: World) -> None:
     """S11.6: the same door as the clock."""
     await world.instalment(await world.person(), TODAY - timedelta(days=1))
-    assert (await run_slot(world.runtime, "due_scan", COUNTY, TODAY))["overdue"] == 1
-    assert (await run_slot(world.runtime, "due_scan", COUNTY, TODAY))["overdue"] == 0
-    [night] = await slots_of("due_scan")
-    assert (night.state, night.attempts) == ("done", 2)
+    assert (await run_slot(world.runtime, "night", COUNTY, TODAY))["overdue"] == 1
+    assert (await run_slot(world.runtime, "night", COUNTY, TODAY))["overdue"] == 0
+    [slot] = await slots_of("night")
+    assert (slot.state, slot.attempts) == ("done", 2)
     await tick(world.runtime)
-    assert len(await slots_of("due_scan")) == 1
+    assert len(await slots_of("night")) == 1
 
 
 async def test_a_job_that_looks_only_leaves_no_slot(world: World) -> None:
@@ -126,7 +124,7 @@ async def test_a_job_that_looks_only_leaves_no_slot(world: World) -> None:
 
 
 async def test_a_job_that_does_not_exist_is_named(world: World) -> None:
-    with pytest.raises(KeyError, match="no job 'due'; there are due_scan"):
+    with pytest.raises(KeyError, match="no job 'due'; there are night"):
         await run_slot(world.runtime, "due", COUNTY)
 
 
@@ -144,7 +142,7 @@ async def test_the_scheduler_ticks_until_it_is_told_to_stop(world: World) -> Non
     stop = asyncio.Event()
     running = asyncio.create_task(runner.run(world.runtime, stop))
     async with asyncio.timeout(10):
-        while not await slots_of("due_scan"):  # noqa: ASYNC110 - the clock has no event of ours
+        while not await slots_of("night"):  # noqa: ASYNC110 - the clock has no event of ours
             await asyncio.sleep(0.05)
     stop.set()
     await asyncio.wait_for(running, 5)
@@ -200,7 +198,7 @@ async def test_each_line_is_spoken_of_on_the_days_of_the_pack(
 ) -> None:
     """S11.2: T-30, T-7, T-3, T-1, T; T+1, +3, +7, +15, +30, then each 30."""
     await world.instalment(await world.person(), TODAY + timedelta(days=days), kind=kind)
-    await run_slot(world.runtime, "due_scan", COUNTY, TODAY)
+    await run_slot(world.runtime, "night", COUNTY, TODAY)
     assert await kinds_and_steps(world) == wanted
 
 
@@ -211,7 +209,7 @@ async def test_what_is_paid_or_settled_is_not_spoken_of(world: World) -> None:
     settled = await world.instalment(person, TODAY)
     await database.execute("UPDATE instalment SET paid_on = due_on WHERE id = $1", paid.id)
     await database.execute("UPDATE loan SET state = 'settled' WHERE id = $1", settled.loan_id)
-    await run_slot(world.runtime, "due_scan", COUNTY, TODAY)
+    await run_slot(world.runtime, "night", COUNTY, TODAY)
     assert await kinds_and_steps(world) == []
 
 
@@ -220,7 +218,7 @@ async def test_what_the_night_finds_waits_for_the_morning(world: World) -> None:
     for _ in range(6):
         await world.instalment(await world.person(), TODAY)
     world.runtime.clock.move_to(shanghai(28, 0, 30))
-    await run_slot(world.runtime, "due_scan", COUNTY, TODAY)
+    await run_slot(world.runtime, "night", COUNTY, TODAY)
     times = {row["not_before"] for row in await world.deliveries()}
     assert len(times) > 1
     assert min(times) >= shanghai(28, 8)
@@ -232,11 +230,11 @@ async def test_each_town_is_a_job_of_its_own(world: World) -> None:
     for village in ("411082101201", "411082102201", "411082103205"):
         await world.instalment(await world.person(), TODAY, village=village)
     await tick(world.runtime)
-    assert await due.towns(COUNTY) == ["411082101000", "411082102000", "411082103000"]
+    assert await night.towns(COUNTY) == ["411082101000", "411082102000", "411082103000"]
     await workers.drain(world.runtime)
-    [night] = await slots_of("due_scan")
-    assert night.state == "done"
-    assert {town: said["maturity_due"] for town, said in night.result["done"].items()} == {
+    [slot] = await slots_of("night")
+    assert slot.state == "done"
+    assert {town: said["maturity_due"] for town, said in slot.result["done"].items()} == {
         "411082101000": 1,
         "411082102000": 1,
         "411082103000": 1,
@@ -249,15 +247,15 @@ async def test_a_town_that_fails_is_named_and_does_not_hold_up_the_next_night(
     """I13: a slot is done, or listed as failed with its reason; repaired, it is run again."""
     for village in ("411082101201", "411082102201"):
         await world.instalment(await world.person(), TODAY + timedelta(days=1), village=village)
-    scan = due.scan
+    run_town = night.run_town
     broken = True
 
     async def unreliable(county: str, town: str, *rest: object) -> dict[str, int]:
         if broken and town == "411082102000":
             raise ValueError("a row nobody can read")
-        return await scan(county, town, *rest)  # type: ignore[arg-type]
+        return await run_town(county, town, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(due, "scan", unreliable)
+    monkeypatch.setattr(night, "run_town", unreliable)
     await tick(world.runtime)
     await world.pass_time(days=1)
     await tick(world.runtime)
@@ -267,13 +265,13 @@ async def test_a_town_that_fails_is_named_and_does_not_hold_up_the_next_night(
         )
         if await workers.drain(world.runtime) == 0:
             break
-    nights = await slots_of("due_scan")
-    assert [night.state for night in nights] == ["failed", "failed"]
+    nights = await slots_of("night")
+    assert [each.state for each in nights] == ["failed", "failed"]
     assert nights[0].error == "failed: 411082102000"
     assert len(await kinds_and_steps(world)) == 2  # the other town's: the day before and the day itself
     broken = False
-    await run_slot(world.runtime, "due_scan", COUNTY, TODAY + timedelta(days=1))
-    assert (await slots_of("due_scan"))[1].state == "done"
+    await run_slot(world.runtime, "night", COUNTY, TODAY + timedelta(days=1))
+    assert (await slots_of("night"))[1].state == "done"
     assert len(await kinds_and_steps(world)) == 3
 
 
@@ -296,7 +294,7 @@ async def test_planning_the_same_notice_again_is_nothing_new(world: World) -> No
     notice = NewNotice(person.id, "late_reply", "inbox", 1, {"reply": "好的"}, TODAY)
     assert await world.plan(notice, notice) == 1
     assert await world.plan(notice) == 0
-    assert named("due_scan").catch_up == "all"
+    assert named("night").catch_up == "all"
 
 
 async def test_a_job_that_keeps_failing_is_listed_with_its_reason(

@@ -83,14 +83,14 @@ async def test_several_loans_of_a_person_are_one_message_a_day(world: World) -> 
     for _ in range(4):
         await world.instalment(person, TODAY, kind="settlement")
     await world.instalment(await world.person(), TODAY, kind="settlement")
-    await run_slot(world.runtime, "due_scan", COUNTY, TODAY)
+    await run_slot(world.runtime, "night", COUNTY, TODAY)
     await world.deliver()
     assert len(await world.sent()) == 2
     assert (await world.trail()).count("gate digest") == 3
     assert (await ContactCount.get(person_id=person.id)).contacts == 1
     await world.overdue(person)  # another kind is another message
     await world.instalment(person, TODAY, kind="settlement")  # one more of the same is not
-    await run_slot(world.runtime, "due_scan", COUNTY, TODAY)
+    await run_slot(world.runtime, "night", COUNTY, TODAY)
     await world.deliver()
     assert [message["person"] for message in await world.sent()].count(f"p{person.id}") == 2
 
