@@ -1,28 +1,27 @@
-"""Loans: the bank records the disbursement and repayments; the borrower sees his plan."""
+"""Loans: the bank records the disbursement; the borrower sees his plan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import structlog
-from tortoise.exceptions import IntegrityError
 
-from actions import audit, routing
-from actions.access import Actor, HeldPost, access_loan, access_task, family_of, require_staff
+from actions import audit, loan_book, routing
+from actions.access import Actor, access_loan, access_task, family_of
 from actions.applications import refuse
 from actions.tasks import advance, take
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import LoanApplication
-from models.loan import Instalment, Loan, Repayment
-from models.people import Person
+from models.loan import Instalment, Loan
 from models.sealing import new_key, seal_text
 from policies.pack import Pack
 from rules import application as application_rules
+from rules import repayment
 from rules import schedule as rules
 from rules.application import ApplicantKind
+from rules.repayment import Book
 from rules.routes import Decision
 from rules.tasks import check_reviewer
 
@@ -165,7 +164,7 @@ async def _create(
     if await Loan.filter(bank_id=bank_id, number=given.number.strip()).exists():
         raise Conflict("S4.7", "这个借据号已经用过了，请核对。", code="number_used", field="number")
     terms = terms_of(given, ApplicantKind(application.applicant_kind), pack, on)
-    lines = lines_of(terms)
+    book = book_of(terms)
     loan = await Loan.create(
         county=application.county,
         key=key,
@@ -184,25 +183,11 @@ async def _create(
         settlement_cycle="" if terms.method == "bullet" else terms.cycle,
         disbursed_on=given.disbursed_on,
         maturity_on=terms.maturity_on,
+        terms=loan_book.terms_json(terms, pack.repayments(on)),
         account_sealed=seal_text(given.account.replace(" ", ""), "loan", "account", key),
         created_at=now,
     )
-    await Instalment.bulk_create(
-        [
-            Instalment(
-                county=application.county,
-                loan_id=loan.id,
-                number=line.number,
-                kind=line.kind,
-                due_on=line.due_on,
-                days=line.days,
-                principal_fen=line.principal_fen,
-                interest_fen=line.interest_fen,
-                paid_on=None if line.total_fen else line.due_on,  # nothing to pay is nothing to be late with
-            )
-            for line in lines
-        ]
-    )
+    await Instalment.bulk_create(loan_book.rows_of(loan, book))
     return loan
 
 
@@ -230,20 +215,17 @@ def terms_of(given: Disbursement, kind: ApplicantKind, pack: Pack, on: date) -> 
     )
 
 
-def lines_of(terms: rules.Terms) -> list[rules.Instalment]:
-    """The schedule of these terms; what no schedule can be made of is refused. Raises RuleRefused.
-
-    Clause: S11.1.
-    """
+def book_of(terms: rules.Terms) -> Book:
+    """The book of a new loan. Raises RuleRefused when no schedule can be made of it. Clause: S11.1."""
     try:
-        lines = rules.plan(terms)
+        book = repayment.book_of(terms)
     except rules.BadTerms as problem:
         words = _BAD_TERMS.get(problem.field, "这些条件排不出还款计划，请核对。")
         raise RuleRefused("S11.1", words, code="terms", field=problem.field) from problem
-    unknown = sorted({line.nominal_on.year for line in lines if not line.calendar_known})
+    unknown = sorted({line.nominal_on.year for line in book.lines if not line.calendar_known})
     if unknown:
-        log.warning("calendar_unknown", years=unknown, lines=sum(not line.calendar_known for line in lines))
-    return lines
+        log.warning("calendar_unknown", years=unknown)
+    return book
 
 
 async def my_loans(actor: Actor, on: date) -> list[LoanView]:
@@ -289,109 +271,3 @@ def _line(row: Instalment, on: date) -> InstalmentView:
         paid_on=row.paid_on,
         days_past_due=past,
     )
-
-
-async def record_repayment(
-    actor: Actor, loan_key: str, serial: str, amount_fen: int, received_on: date, now: datetime
-) -> Repayment:
-    """Record a payment the bank received: interest first, the oldest line first, then principal.
-
-    The same bank serial again returns the payment that is there. More than is owed is refused, so is a
-    payment dated before the disbursement or after today. Raises RuleRefused. Clause: S11.1.
-    """
-    require_staff(actor, "bank_officer")
-    loan = await access_loan(actor, loan_key)
-    await _require_bank(actor, loan)
-    async with database.transaction():
-        locked = await Loan.select_for_update().get(id=loan.id)
-        known = await Repayment.get_or_none(bank_id=loan.bank_id, serial=serial)
-        if known is not None:
-            if (known.loan_id, known.amount_fen) != (loan.id, amount_fen):
-                raise _serial_used()
-            return known
-        rows = await Instalment.filter(loan_id=loan.id, paid_on=None).order_by("number")
-        owed = sum(
-            row.principal_fen + row.interest_fen - row.paid_principal_fen - row.paid_interest_fen
-            for row in rows
-        )
-        _check_repayment(locked, serial, amount_fen, received_on, owed, routing.on_day(now))
-        principal, interest = await _allocate(rows, amount_fen, received_on)
-        await _reduce(locked, principal, received_on)
-        try:
-            made = await Repayment.create(
-                county=loan.county,
-                loan_id=loan.id,
-                bank_id=loan.bank_id,
-                serial=serial,
-                received_on=received_on,
-                amount_fen=amount_fen,
-                principal_fen=principal,
-                interest_fen=interest,
-                recorded_by_id=actor.person_id,
-                recorded_at=now,
-            )
-        except IntegrityError as error:  # the same serial for another loan at the same moment
-            raise _serial_used() from error
-        await audit.record(loan.county, actor.person_id, "record_repayment", ("loan", loan.id), now)
-        return made
-
-
-def _serial_used() -> Conflict:
-    return Conflict("S11.1", "这个流水号已经登记过另一笔还款。", code="serial_used", field="serial")
-
-
-async def _require_bank(actor: Actor, loan: Loan) -> None:
-    """An officer of the bank that lent, and not the borrower or of his household. Raises RuleRefused."""
-    if not any(_is_of_bank(post, loan) for post in actor.posts):
-        raise RuleRefused("S17.1", "只有放款银行的工作人员可以登记还款。", code="not_allowed")
-    members = await Person.filter(household_id=loan.household_id) if loan.household_id else []
-    family = frozenset((loan.borrower_id, *(member.id for member in members)))
-    refuse([check_reviewer(actor.person_id, family_ids=family)])
-
-
-def _is_of_bank(post: HeldPost, loan: Loan) -> bool:
-    return post.role == "bank_officer" and post.organisation_id == loan.bank_id and post.covers(loan.village)
-
-
-def _check_repayment(
-    loan: Loan, serial: str, amount_fen: int, received_on: date, owed_fen: int, on: date
-) -> None:
-    if not 1 <= len(serial) <= 64:
-        raise RuleRefused("S11.1", "请填银行流水号。", code="serial", field="serial")
-    if amount_fen <= 0:
-        raise RuleRefused("S11.1", "还款金额要大于0。", code="amount", field="amount")
-    if amount_fen > owed_fen:
-        raise RuleRefused("S11.1", "还款金额超过了全部欠款，请核对。", code="amount_over", field="amount")
-    if not loan.disbursed_on <= received_on <= on:
-        raise RuleRefused("S11.1", "还款日期应在放款之后、今天之前。", code="date", field="received_on")
-
-
-async def _allocate(rows: Sequence[Instalment], amount_fen: int, received_on: date) -> tuple[int, int]:
-    left, principal, interest = amount_fen, 0, 0
-    for row in rows:
-        to_interest = min(left, row.interest_fen - row.paid_interest_fen)
-        to_principal = min(left - to_interest, row.principal_fen - row.paid_principal_fen)
-        if left == 0:
-            break
-        row.paid_interest_fen += to_interest
-        row.paid_principal_fen += to_principal
-        if row.paid_interest_fen == row.interest_fen and row.paid_principal_fen == row.principal_fen:
-            row.paid_on = received_on
-        await row.save(update_fields=["paid_interest_fen", "paid_principal_fen", "paid_on"])
-        left -= to_interest + to_principal
-        principal, interest = principal + to_principal, interest + to_interest
-    return principal, interest
-
-
-async def _reduce(loan: Loan, principal_fen: int, received_on: date) -> None:
-    changed = await database.execute(
-        """UPDATE loan SET balance_fen = balance_fen - $2,
-             state = CASE WHEN balance_fen = $2 THEN 'settled' ELSE state END,
-             settled_on = CASE WHEN balance_fen = $2 THEN $3::date ELSE settled_on END
-           WHERE id = $1 AND balance_fen >= $2""",
-        loan.id,
-        principal_fen,
-        received_on,
-    )
-    if changed != 1:
-        raise Conflict("S11.1", "这笔贷款的余额刚刚有变化，请重试。", code="balance_changed")

@@ -14,8 +14,8 @@ import asyncpg
 from actions import audit, notices, routing
 from actions.access import Actor, access_loan, access_task, role_holders, sees_slip
 from actions.applications import refuse as refuse_by
-from actions.loans import record_repayment
 from actions.notices import NewNotice
+from actions.repayments import record_repayment
 from actions.tasks import take
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused

@@ -6,13 +6,26 @@ from aiohttp import web
 
 from bot.runtime import Runtime
 from handlers import health, openapi, webhook
-from handlers.api import applications, drafts, files, forms, loans, me, sessions, tasks, visits
+from handlers.api import (
+    applications,
+    drafts,
+    files,
+    forms,
+    identity,
+    loans,
+    me,
+    reports,
+    sessions,
+    tasks,
+    visits,
+)
 from handlers.endpoint import endpoint
 from handlers.errors import errors
 from handlers.flight import Flights
 from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, staff
+from handlers.pages import identity as identity_pages
 from handlers.pages.base import page
 
 VERSION = "0.1.0"
@@ -50,8 +63,20 @@ API = (
     endpoint("GET", "/api/v1/loans/{key}", loans.show),
     endpoint("GET", "/api/v1/loans/{key}/schedule", loans.schedule),
     endpoint("POST", "/api/v1/loans/{key}/repayments", loans.record_repayment, status=201),
+    endpoint("POST", "/api/v1/loans/{key}/reversals", loans.reverse, errors=(404, 409)),
+    endpoint("GET", "/api/v1/loans/{key}/payoff", loans.payoff),
+    endpoint("GET", "/api/v1/reports", reports.listed),
+    endpoint("GET", "/api/v1/reports/{name}", reports.show, files=(reports.XLSX, reports.PNG)),
+    endpoint("GET", "/api/v1/reports/{name}/loans", reports.loans),
     endpoint("GET", "/api/v1/notices", me.notices),
     endpoint("GET", "/api/v1/consents", me.consents),
+    endpoint("POST", "/api/v1/identity-claims", identity.begin, status=201),
+    endpoint("GET", "/api/v1/identity-claims/current", identity.current, errors=(404,)),
+    endpoint("POST", "/api/v1/identity-claims/{key}/code", identity.send_code),
+    endpoint("POST", "/api/v1/identity-claims/{key}/binding", identity.enter_code),
+    endpoint("POST", "/api/v1/identity-claims/{key}/check", identity.ask_cadre),
+    endpoint("POST", "/api/v1/binding-changes", identity.ask_change, status=201),
+    endpoint("GET", "/api/v1/binding-changes", identity.changes),
     endpoint("GET", "/api/v1/me", me.show),
     endpoint("PATCH", "/api/v1/me", me.change),
     endpoint("GET", "/api/v1/me/colleagues", me.colleagues),
@@ -66,6 +91,8 @@ PAGES = (
     web.get("/m/applications/{key}", page(farmer.application)),
     web.get("/m/loans", page(farmer.my_loans)),
     web.get("/m/loans/{key}", page(farmer.loan)),
+    web.get("/m/identity", page(identity_pages.claim)),
+    web.get("/m/bindings", page(identity_pages.changes)),
     web.get("/m/tasks", page(staff.inbox)),
     web.get("/m/tasks/{key}", page(staff.task)),
     web.get("/m/visit/{key}", page(staff.visit)),

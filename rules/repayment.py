@@ -84,12 +84,13 @@ class Line:
 class Book:
     """A loan's terms and its lines in order.
 
-    `terms` are those of the part that was planned last; the loan itself began on `opened_on`.
+    `terms` are those of the part that was planned last, on `remade_on` if it was remade; the loan itself
+    began on `opened_on` (None: with its terms).
     """
 
     terms: Terms
     lines: tuple[Line, ...]
-    opened_on: date
+    opened_on: date | None = None
     remade_on: date | None = None
 
     def due(self, on: date) -> tuple[Line, ...]:
@@ -181,7 +182,7 @@ def accrued_fen(book: Book, on: date) -> int:
 def _began(book: Book, on: date) -> date:
     """The first day of the running period."""
     over = [line.nominal_on for line in book.due(on)]
-    return max(over, default=book.opened_on)
+    return max(over, default=book.opened_on or book.terms.start_on)
 
 
 def with_penalties(book: Book, on: date, policy: Policy) -> Book:

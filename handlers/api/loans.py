@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from typing import Literal
 
 from pydantic import Field
 
-from actions import loans
+from actions import loans, repayments
 from handlers.api.paging import Listed
-from handlers.endpoint import Call, In, Out, Page
+from handlers.endpoint import Call, In, Out, Page, Query
 from handlers.errors import HttpError
 
 
@@ -54,16 +55,45 @@ class RepaymentIn(In):
     serial: str = Field(min_length=1, max_length=64)
     amount_fen: int = Field(gt=0, le=10**13)
     received_on: date
+    remake: Literal["smaller", "shorter"] | None = Field(
+        None, description="After early repayment: smaller instalments, or fewer. Default: the pack's."
+    )
 
 
 class RepaymentOut(Out):
-    """How a payment was allocated: interest first, the oldest line first."""
+    """How a payment was allocated: penalty, interest, principal in the order of the pack."""
 
     serial: str
     received_on: date
     amount_fen: int
     principal_fen: int
     interest_fen: int
+    penalty_fen: int
+    reversed_at: datetime | None = None
+
+
+class ReversalIn(In):
+    """Why a payment is taken back."""
+
+    serial: str = Field(min_length=1, max_length=64)
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class PayoffQuery(Query):
+    """The day on which the loan is to be settled; today when left out."""
+
+    on: date | None = None
+
+
+class PayoffOut(Out):
+    """What settles the loan on that day: interest runs to the day and no further."""
+
+    on: date
+    principal_fen: int
+    interest_fen: int
+    penalty_fen: int
+    total_fen: int
+    saved_fen: int = Field(description="Interest of later days that is not charged then.")
 
 
 async def listed(call: Call, query: Page) -> Listed[LoanOut]:
@@ -96,7 +126,20 @@ async def schedule(call: Call, key: str) -> ScheduleOut:
 
 async def record_repayment(call: Call, key: str, body: RepaymentIn) -> RepaymentOut:
     """Record a payment the bank received; the same serial again returns the payment that is there."""
-    made = await loans.record_repayment(
-        call.actor, key, body.serial, body.amount_fen, body.received_on, call.now
-    )
+    made = await repayments.record_repayment(
+        call.actor, key, body.serial, body.amount_fen, body.received_on, call.now,
+        remake=body.remake, pack=call.pack,
+    )  # fmt: skip
     return RepaymentOut.model_validate(made)
+
+
+async def reverse(call: Call, key: str, body: ReversalIn) -> RepaymentOut:
+    """Take back a payment recorded by mistake: the loan is as if it had never come."""
+    made = await repayments.reverse(call.actor, key, body.serial, body.reason, call.now)
+    return RepaymentOut.model_validate(made)
+
+
+async def payoff(call: Call, key: str, query: PayoffQuery) -> PayoffOut:
+    """What would settle the loan on a day, today or later."""
+    found = await repayments.payoff(call.actor, key, query.on or call.on, call.pack, call.on)
+    return PayoffOut.model_validate(found)

@@ -126,8 +126,9 @@ class DisbursementIn(In):
     account: str = Field(min_length=8, max_length=40, description="Account number; kept sealed.")
     annual_rate_bp: int = Field(ge=0, le=10_000)
     term_months: int = Field(gt=0, le=600)
-    method: Literal["interest_only", "bullet"]
+    method: Literal["interest_only", "bullet", "equal_instalment", "equal_principal", "fixed", "flat"]
     settlement_cycle: Literal["monthly", "quarterly"] | None = None
+    fixed_fen: int = Field(0, ge=0, le=10**13, description="What each line of method `fixed` comes to.")
 
 
 class DelegationIn(In):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actions import applications, confirmations, loans, status, tasks, visits
+from actions import applications, confirmations, loans, repayments, status, tasks, visits
 from actions.visits import VisitReport
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Decision as DecisionRow
@@ -105,7 +105,7 @@ async def test_an_online_application_goes_its_whole_way(county: County, apply: S
     lines = await Instalment.filter(loan_id=loan.id).order_by("number")
     assert (await LoanApplication.get(id=application.id)).state == "disbursed"
     assert [line.due_on for line in lines] == [
-        date(2026, 12, 20), date(2027, 3, 20), date(2027, 6, 20), date(2027, 9, 20), date(2027, 11, 28),
+        date(2026, 12, 21), date(2027, 3, 20), date(2027, 6, 20), date(2027, 9, 20), date(2027, 11, 28),
     ]  # fmt: skip
     assert sum(line.principal_fen for line in lines) == loan.principal_fen
     assert await AuditEntry.filter(action="disburse", subject_id=loan.id).exists()
@@ -507,12 +507,12 @@ async def test_a_repayment_is_booked_once_per_bank_serial(county: County, apply:
     view = await loans.view_loan(zhao, loan.key, date(2028, 1, 2))
     owed = sum(line.owed_fen for line in view.instalments)
     for _ in range(2):
-        await loans.record_repayment(zhao, loan.key, "T1", owed - 1, date(2027, 12, 1), later)
+        await repayments.record_repayment(zhao, loan.key, "T1", owed - 1, date(2027, 12, 1), later)
     row = await Loan.get(id=loan.id)
     assert (row.balance_fen, row.state) == (1, "active")
     with pytest.raises(RuleRefused):
-        await loans.record_repayment(zhao, loan.key, "T2", 2, date(2027, 12, 1), later)
-    await loans.record_repayment(zhao, loan.key, "T2", 1, date(2027, 12, 1), later)
+        await repayments.record_repayment(zhao, loan.key, "T2", 2, date(2027, 12, 1), later)
+    await repayments.record_repayment(zhao, loan.key, "T2", 1, date(2027, 12, 1), later)
     row = await Loan.get(id=loan.id)
     assert (row.balance_fen, row.state, row.settled_on) == (0, "settled", date(2027, 12, 1))
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from actions import applications, confirmations, loans, status, tasks
+from actions import applications, confirmations, loans, repayments, status, tasks
 from actions.access import actor_for
 from actions.invariants import check_all
 from actions.routing import on_day
@@ -296,11 +296,11 @@ async def test_only_the_bank_that_lent_records_repayments_and_nobody_his_own(
     await Post.create(**post, person=zhang, organisation=other)
     day = date(2026, 11, 28)
     with pytest.raises(RuleRefused) as refused:
-        await loans.record_repayment(await county.actor("zhang"), loan.key, "SN1", 100, day, NOW)
+        await repayments.record_repayment(await county.actor("zhang"), loan.key, "SN1", 100, day, NOW)
     assert refused.value.code == "not_allowed"
     await Post.create(**post, person=zhang, organisation=await Organisation.get(id=loan.bank_id))
     with pytest.raises(RuleRefused) as refused:
-        await loans.record_repayment(await county.actor("zhang"), loan.key, "SN1", 100, day, NOW)
+        await repayments.record_repayment(await county.actor("zhang"), loan.key, "SN1", 100, day, NOW)
     assert refused.value.code == "own_case"
 
 
@@ -310,7 +310,7 @@ async def test_a_loan_without_interest_can_be_repaid(county: County, apply: Subm
     zhao = await county.actor("zhao")
     shown = await loans.view_loan(zhao, loan.key, date(2027, 1, 10))
     assert (shown.overdue_fen, shown.next.due_on if shown.next else None) == (0, date(2027, 11, 28))
-    made = await loans.record_repayment(zhao, loan.key, "SN1", 3_000_000, date(2026, 11, 28), NOW)
+    made = await repayments.record_repayment(zhao, loan.key, "SN1", 3_000_000, date(2026, 11, 28), NOW)
     assert (made.principal_fen, (await Loan.get(id=loan.id)).state) == (3_000_000, "settled")
 
 
@@ -332,7 +332,7 @@ async def test_one_serial_for_two_loans_at_once_pays_one(county: County, apply: 
     zhao = await county.actor("zhao")
     day = date(2026, 11, 28)
     outcomes = await asyncio.gather(
-        *(loans.record_repayment(zhao, each.key, "SN9", 1_000, day, NOW) for each in (loan, twin) * 2),
+        *(repayments.record_repayment(zhao, each.key, "SN9", 1_000, day, NOW) for each in (loan, twin) * 2),
         return_exceptions=True,
     )
     assert all(isinstance(each, Repayment | Conflict) for each in outcomes), outcomes

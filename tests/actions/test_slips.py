@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from actions import files, loans, slip_checks, slips, tasks
+from actions import files, repayments, slip_checks, slips, tasks
 from actions.access import Actor, access_loan
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -157,7 +157,7 @@ async def test_what_is_in_the_books_already_is_linked_and_not_recorded_again(
 ) -> None:
     """S11.4: one effect, whether linked or confirmed under the same serial."""
     zhao = await county.actor("zhao")
-    booked = await loans.record_repayment(zhao, loan.key, "B-7", PAID, TODAY, NOW)
+    booked = await repayments.record_repayment(zhao, loan.key, "B-7", PAID, TODAY, NOW)
     await report()
     task = await the_task()
     found = await slip_checks.check_of(zhao, task.key, county.pack, TODAY)
