@@ -33,6 +33,8 @@ Yearly = Callable[[int], date | None]
 
 DEFAULT_SEASONS = Seasons()
 _N = rf"(?:\d+|[{CHINESE}]+)"
+_SENTENCE = 24
+"""Longer sentences are not searched for a day beyond so many characters."""
 _DAYS = {
     "前天": -2,
     "昨天": -1,
@@ -45,7 +47,9 @@ _DAYS = {
     "大后天": 3,
 }
 _YEARS = {"今年": 0, "本年": 0, "明年": 1, "来年": 1, "后年": 2, "去年": -1}
-_TAIL = re.compile(r"(?:左右|之前|以前|前|之后|以后|后|再还|还清|还完|还上|来还|还|的时候|吧|的|就行)+$")
+_TAIL = re.compile(
+    r"(?:左右|之前|以前|前|之后|以后|后|再还|还清|还完|还上|来还|还|的时候|吧|的|就行|就|一定)+$"
+)
 _AUTUMN = re.compile(
     r"秋收?|收秋|收(?:了|完)?(?:玉米|苞谷|稻子|水稻|庄稼|粮食|秋)|卖(?:了|完)?(?:粮食?|玉米)"
 )
@@ -70,6 +74,8 @@ _THIS_MONTH = re.compile(
     rf"(?P<shift>下下个?月|下个?月|这个?月|本月|上个?月)?的?(?:(?P<d>{_N})[日号]|月?[底末])?"
 )
 _SHIFT = {"下下": 2, "下": 1, "上": -1}
+_WEEK_DAY = re.compile(r"(?P<shift>下下|下|这|本|上)?个?(?:周|星期|礼拜)(?P<day>[一二三四五六日天末1-6])")
+_WEEK_DAYS = {**dict(zip("一二三四五六", range(6), strict=True)), **{str(n + 1): n for n in range(6)}}
 
 
 def month_end(year: int, month: int) -> date:
@@ -109,7 +115,7 @@ def read_date(
 def _spoken_day(said: str, on: date, seasons: Seasons, toward: Toward) -> date | None:
     if said in _DAYS:
         return on + timedelta(_DAYS[said])
-    ahead = _ahead(said, on) or _in_month(said, on, toward)
+    ahead = _ahead(said, on) or _in_month(said, on, toward) or _in_week(said, on, toward)
     if ahead:
         return ahead
     year = next((shift for word, shift in _YEARS.items() if said.startswith(word)), None)
@@ -178,6 +184,38 @@ def _in_month(said: str, on: date, toward: Toward) -> date | None:
         return found
     beside = month_end(on.year, on.month + (1 if toward == "future" else -1))
     return _real(beside.year, beside.month, day)
+
+
+def _in_week(said: str, on: date, toward: Toward) -> date | None:
+    """下周一, 这个星期五, 周末: weeks begin on Monday; without 上, 这 or 下 the nearest one."""
+    match = _WEEK_DAY.fullmatch(said)
+    if match is None:
+        return None
+    shift = match["shift"]
+    monday = on - timedelta(on.weekday()) + timedelta(7 * _SHIFT.get(shift or "", 0))
+    day = monday + timedelta(_WEEK_DAYS.get(match["day"], 6))
+    if shift or (day >= on if toward == "future" else day <= on):
+        return day
+    return day + timedelta(7 if toward == "future" else -7)
+
+
+def find_date(
+    text: str, on: date, seasons: Seasons = DEFAULT_SEASONS, toward: Toward = "future"
+) -> date | None:
+    """The day that the longest part of a sentence names (等下周一发了工资就还); None when none does.
+
+    Clause: S18.1.
+    """
+    said = tidy(text)[:_SENTENCE]
+    for length in range(len(said), 1, -1):
+        for start in range(len(said) - length + 1):
+            part = said[start : start + length]
+            if part.isdecimal():
+                continue
+            heard = read_date(part, on, seasons, toward)
+            if heard is not None:
+                return heard.value
+    return None
 
 
 def _ahead(said: str, on: date) -> date | None:

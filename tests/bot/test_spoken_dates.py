@@ -14,6 +14,7 @@ from bot.spoken_dates import (
     SPRING_FESTIVAL,
     Seasons,
     date_text,
+    find_date,
     month_end,
     months_until,
     read_date,
@@ -158,3 +159,62 @@ def test_months_until_a_day_reach_it_and_one_less_does_not(on: date, days: int) 
 @given(st.text(max_size=30), DAYS)
 def test_no_text_whatever_breaks_the_reader(text: str, on: date) -> None:
     read_date(text, on)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("下周一", "2026-11-30"),
+        ("下周一还", "2026-11-30"),
+        ("下下个星期五", "2026-12-11"),
+        ("这周五", "2026-11-27"),
+        ("周五", "2026-12-04"),
+        ("礼拜天", "2026-11-29"),
+        ("周末", "2026-11-29"),
+        ("星期六", "2026-11-28"),
+        ("下周3", "2026-12-02"),
+    ],
+)
+def test_a_day_of_the_week_is_the_nearest_unless_the_week_is_named(text: str, day: str) -> None:
+    """S18.1, S18.4: 28 November 2026 is a Saturday."""
+    heard = read_date(text, ON)
+    assert heard is not None
+    assert (heard.value, heard.plain) == (date.fromisoformat(day), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("周五", "2026-11-27"), ("上周五", "2026-11-20"), ("周日", "2026-11-22")]
+)
+def test_a_day_of_the_week_that_is_over(text: str, day: str) -> None:
+    """S18.1"""
+    heard = read_date(text, ON, toward="past")
+    assert heard is not None
+    assert heard.value == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("等下周一发了工资就还", "2026-11-30"),
+        ("我大概12月5号能还", "2026-12-05"),
+        ("再过三天一定还", "2026-12-01"),
+        ("卖了羊就还", None),
+        ("过几天还", None),
+        ("还了5000", None),
+        ("", None),
+    ],
+)
+def test_a_sentence_is_searched_for_the_day_in_it(text: str, day: str | None) -> None:
+    """S18.1, S18.4: the longest part that names a day; bare figures name none."""
+    assert find_date(text, ON) == (date.fromisoformat(day) if day else None)
+
+
+def test_a_day_that_is_over_is_found_in_a_sentence() -> None:
+    """S11.4"""
+    assert find_date("我昨天还了五千", ON, toward="past") == date(2026, 11, 27)
+
+
+@given(st.text(max_size=40))
+def test_no_sentence_breaks_the_search_for_a_day(text: str) -> None:
+    """S18.1"""
+    assert find_date(text, ON) is None or isinstance(find_date(text, ON), date)
