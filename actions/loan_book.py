@@ -20,7 +20,11 @@ _LINE = tuple(field.name for field in fields(Line) if field.name != "row_id")
 
 async def read(loan: Loan) -> Book:
     """The book of a loan as its rows stand."""
-    rows = await Instalment.filter(loan_id=loan.id).order_by("number")
+    return of_rows(loan, await Instalment.filter(loan_id=loan.id).order_by("number"))
+
+
+def of_rows(loan: Loan, rows: Sequence[Instalment]) -> Book:
+    """The book of a loan whose rows, in order, were read with those of others."""
     lines = tuple(_line(row) for row in rows)
     remade_on = loan.terms.get("remade_on")
     return Book(
@@ -115,16 +119,18 @@ async def write(loan: Loan, before: Book, after: Book, policy: Policy) -> dict[s
         for line in after.lines
         if line.row_id is None
     ]
-    undo: dict[str, Any] = {
-        "lines": [_plain(asdict(was[line.row_id])) for line in (*changed, *gone)],
-        "created": [row.id for row in created],
-    }
+    undo = to_undo([was[line.row_id] for line in (*changed, *gone)], [row.id for row in created])
     if (after.terms, after.remade_on) != (before.terms, before.remade_on):
         undo["loan"] = {"terms": loan.terms, "maturity_on": loan.maturity_on.isoformat()}
         loan.terms = terms_json(after.terms, policy, after.remade_on)
         loan.maturity_on = after.terms.maturity_on
         await loan.save(update_fields=["terms", "maturity_on"])
     return undo
+
+
+def to_undo(lines: Sequence[Line], created: Sequence[int]) -> dict[str, Any]:
+    """What `undo` needs: the lines that changed or went, as they were, and the ids of those that came."""
+    return {"lines": [_plain(asdict(line)) for line in lines], "created": list(created)}
 
 
 async def _renumber(loan: Loan, lines: Sequence[Line]) -> None:
