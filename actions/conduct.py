@@ -23,14 +23,14 @@ from rules.tasks import deadline
 
 _MISSED = """
 INSERT INTO credit_event (county, person_id, loan_id, kind, episode_on, since_on, facts, recorded_at)
-SELECT $1, l.borrower_id, l.id, 'missed_settlements', $2::date - a.days_past_due, $2,
+SELECT $1::varchar, l.borrower_id, l.id, 'missed_settlements', $2::date - a.days_past_due, $2,
        jsonb_build_object('missed_settlements', a.missed_settlements), $6
 FROM arrears_day a JOIN loan l ON l.id = a.loan_id
 WHERE a.county = $1 AND a.day = $2 AND a.village BETWEEN $3 AND $4 AND a.missed_settlements >= $5::int
 ON CONFLICT DO NOTHING RETURNING id, person_id, loan_id, since_on, facts ->> 'missed_settlements' AS missed"""
 _OVER = """
 INSERT INTO credit_event (county, person_id, loan_id, kind, episode_on, since_on, facts, recorded_at)
-SELECT $1, l.borrower_id, l.id, 'over_days', $2::date - a.days_past_due,
+SELECT $1::varchar, l.borrower_id, l.id, 'over_days', $2::date - a.days_past_due,
        $2::date - a.days_past_due + $5::int + 1, jsonb_build_object('over_days', $5::int), $6
 FROM arrears_day a JOIN loan l ON l.id = a.loan_id
 WHERE a.county = $1 AND a.day = $2 AND a.village BETWEEN $3 AND $4 AND a.days_past_due > $5::int
@@ -63,7 +63,7 @@ WITH newly AS MATERIALIZED (  -- who was not late for so long the night before
   FROM spell WHERE over_on IS NOT NULL GROUP BY borrower_id HAVING count(*) >= $7::int
 )
 INSERT INTO credit_event (county, person_id, loan_id, kind, episode_on, since_on, facts, recorded_at)
-SELECT $1, o.borrower_id, n.loan_id, 'repeated_overdue', o.since_on, o.since_on,
+SELECT $1::varchar, o.borrower_id, n.loan_id, 'repeated_overdue', o.since_on, o.since_on,
        jsonb_build_object('over_days', $5::int, 'times', $7::int), $6
 FROM often o JOIN newly n USING (borrower_id)
 WHERE NOT EXISTS (SELECT 1 FROM credit_event e WHERE e.person_id = o.borrower_id
@@ -77,8 +77,8 @@ WHERE a.county = $1 AND a.day = $2 AND a.village BETWEEN $3 AND $4 AND a.days_pa
 _ASK = f"""
 INSERT INTO task (county, key, kind, loan_id, person_id, round, stage, role, organisation_id, region, state,
                   outcome, note, opened_at, due_at, escalation, escalated_role)
-SELECT $1, {NEW_KEY}, 'early_repayment', l.id, l.borrower_id, 1, '', 'bank_officer', l.bank_id, l.village,
-       'open', '', n.note, $4, $5, 0, ''
+SELECT $1::varchar, {NEW_KEY}, 'early_repayment', l.id, l.borrower_id, 1, '', 'bank_officer', l.bank_id,
+       l.village, 'open', '', n.note, $4, $5, 0, ''
 FROM unnest($2::bigint[], $3::text[]) AS n(loan_id, note) JOIN loan l ON l.id = n.loan_id
 WHERE NOT EXISTS (  -- the measure of the warning asks for the same
   SELECT 1 FROM task t WHERE t.loan_id = l.id AND t.state = 'open' AND t.kind = 'warning_measure'

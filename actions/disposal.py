@@ -32,8 +32,8 @@ REMARK_MAX = 500
 _LIST = """
 INSERT INTO disposal (county, key, loan_id, borrower_id, village, bank_id, guarantor_id, overdue_since,
                       opened_on, state, round, cause, ability, willingness, way, version)
-SELECT $1, {key}, l.id, l.borrower_id, l.village, l.bank_id, l.guarantor_id, $2::date - a.days_past_due, $2,
-       'open', 1, '', '', '', '', 1
+SELECT $1::varchar, {key}, l.id, l.borrower_id, l.village, l.bank_id, l.guarantor_id,
+       $2::date - a.days_past_due, $2, 'open', 1, '', '', '', '', 1
 FROM arrears_day a JOIN loan l ON l.id = a.loan_id
 WHERE a.county = $1 AND a.day = $2 AND a.village BETWEEN $3 AND $4 AND a.days_past_due > $5::int
   AND NOT EXISTS (SELECT 1 FROM disposal d WHERE d.loan_id = l.id AND coalesce(d.closed_on, $2) >= $2)

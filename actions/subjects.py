@@ -233,6 +233,26 @@ async def _loans(connection: asyncpg.Connection, some: Sequence[Asked], _on: dat
     }
 
 
+async def _credit_events(
+    connection: asyncpg.Connection, some: Sequence[Asked], _on: date
+) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, l.key, l.number, l.village, l.state, e.cured_on
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN credit_event e ON e.id = n.subject_id JOIN loan l ON l.id = e.loan_id""",
+        some,
+    )
+    return {
+        row["notice_id"]: About(
+            still_true=row["state"] == "active" and row["cured_on"] is None,
+            region=row["village"],
+            facts={"key": row["key"], "number": row["number"]},
+        )
+        for row in rows
+    }
+
+
 async def _drafts(connection: asyncpg.Connection, some: Sequence[Asked], on: date) -> dict[int, About]:
     rows = await _rows(
         connection,
@@ -322,6 +342,7 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
         "application": _applications,
         "instalment": _instalments,
         "loan": _loans,
+        "credit_event": _credit_events,
         "draft": _drafts,
         "slip": _slips,
         "subsidy": _announced,

@@ -76,13 +76,14 @@ WITH {_FIRED}, fresh AS MATERIALIZED (
 ), noted AS (
   INSERT INTO warning_event (county, loan_id, day, cause, cause_key, level, level_before, level_after, facts,
                              rules_version, reason, at)
-  SELECT $1, f.loan_id, $2, f.cause, f.cause_key, f.level, top.before,
+  SELECT $1::varchar, f.loan_id, $2, f.cause, f.cause_key, f.level, top.before,
          greatest(top.before, top.level), f.facts, $13, '', $14
   FROM fresh f JOIN top USING (loan_id) ON CONFLICT DO NOTHING RETURNING 1
 ), raised AS (
   INSERT INTO warning (county, key, loan_id, borrower_id, village, bank_id, guarantor_id, level, since_on,
                        held_by_person)
-  SELECT $1, {NEW_KEY}, l.id, l.borrower_id, l.village, l.bank_id, l.guarantor_id, top.level, $2, false
+  SELECT $1::varchar, {NEW_KEY}, l.id, l.borrower_id, l.village, l.bank_id, l.guarantor_id, top.level, $2,
+         false
   FROM top JOIN loan l ON l.id = top.loan_id WHERE top.level > top.before
   ON CONFLICT (loan_id) DO UPDATE
     SET level = excluded.level, since_on = excluded.since_on, held_by_person = false, clean_since = NULL
@@ -107,7 +108,7 @@ WITH {_FIRED}, fresh AS MATERIALIZED (
 ), told AS (
   INSERT INTO warning_event (county, loan_id, day, cause, cause_key, level, level_before, level_after, facts,
                              rules_version, reason, at)
-  SELECT $1, loan_id, $2, CASE WHEN runs THEN 'clean' ELSE 'settled' END,
+  SELECT $1::varchar, loan_id, $2, CASE WHEN runs THEN 'clean' ELSE 'settled' END,
          CASE WHEN runs THEN 'clean:' ELSE 'settled:' END || $2::date, level, before, level,
          '{{}}', $13, '', $14
   FROM lowered ON CONFLICT DO NOTHING
@@ -133,7 +134,7 @@ WITH moved AS MATERIALIZED (
 )
 INSERT INTO task (county, key, kind, loan_id, person_id, round, stage, role, organisation_id, region, state,
                   outcome, note, opened_at, due_at, escalation, escalated_role)
-SELECT $1, {NEW_KEY}, 'warning_measure', m.loan_id, m.borrower_id, 1, a.stage, a.role,
+SELECT $1::varchar, {NEW_KEY}, 'warning_measure', m.loan_id, m.borrower_id, 1, a.stage, a.role,
        CASE a.role WHEN 'bank_officer' THEN m.bank_id WHEN 'guarantor_officer' THEN m.guarantor_id END,
        m.village, 'open', '', left(a.words || coalesce('原因：' || m.why || '。', ''), 300), $5,
        a.due_at, 0, ''
