@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
@@ -259,8 +260,8 @@ def job_run(
     on: Annotated[str, typer.Option("--on", help="business date: 2026-11-28")],
     county: Annotated[str, typer.Option(help="pack name; empty: every county")] = "",
 ) -> None:
-    """Run one slot by hand, through the same door as the clock; a second time changes nothing."""
-    from scheduler.jobs import BY_NAME
+    """Run one slot by hand, and the jobs that wait for it; a second time changes nothing."""
+    from scheduler.jobs import BY_NAME, followers
 
     settings, day = _settings(), _day(on)
     if name not in BY_NAME:
@@ -268,16 +269,45 @@ def job_run(
 
     async def run(stop: asyncio.Event) -> None:
         from bot import app
-        from scheduler import runner
 
         async with app.open_runtime(settings) as runtime:
             for pack in [runtime.packs[county]] if county else runtime.packs:
-                with console.status(f"{name} {day} {pack.title} …"):
-                    result = await runner.run_slot(runtime, name, pack.county, day)
-                counts = ", ".join(f"{what} {count}" for what, count in result.items())
-                console.print(f"{pack.title}: {counts or 'nothing to do'}", highlight=False)
+                for job in [name, *followers(name)]:
+                    await _run_and_show(runtime, job, pack, day)
 
     _run(run)
+
+
+async def _run_and_show(runtime: Any, job: str, pack: Any, day: date) -> None:
+    """Run one slot with a bar over its parts and what was found so far; at the end one line says it all."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from scheduler import runner
+
+    columns = (
+        TextColumn(f"{pack.title} {job} {day}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        line = bar.add_task("", total=None)
+
+        def show(done: int, parts: int, so_far: Mapping[str, int]) -> None:
+            bar.update(line, completed=done, total=parts, description=_counts(so_far, most=5))
+
+        result = await runner.run_slot(runtime, job, pack.county, day, progress=show)
+    words = f"{pack.title}: {job} {day} – {_counts(result) or 'nothing to do'}"
+    console.print(f"{words} ({time.monotonic() - began:.1f} s)", highlight=False, soft_wrap=True)
+
+
+def _counts(result: Mapping[str, Any], most: int | None = None) -> str:
+    said = [
+        f"{what} {count:,}" if isinstance(count, int) else f"{what} {count}" for what, count in result.items()
+    ]
+    return ", ".join(said[:most])
 
 
 def _day(text: str) -> date:
