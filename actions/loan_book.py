@@ -136,7 +136,7 @@ def to_undo(lines: Sequence[Line], created: Sequence[int]) -> dict[str, Any]:
 async def _renumber(loan: Loan, lines: Sequence[Line]) -> None:
     """Write changed lines, out of the way first: two of a loan never bear one number."""
     await database.execute(
-        "UPDATE instalment SET number = -id WHERE loan_id = $1 AND id = ANY($2::bigint[])",
+        "UPDATE instalment SET number = -number WHERE loan_id = $1 AND id = ANY($2::bigint[])",
         loan.id,
         [line.row_id for line in lines],
     )
