@@ -15,12 +15,13 @@ from models.people import Person
 from policies import Pack
 from rules.tasks import deadline
 
-Reason = Literal["asked", "stuck", "doubt", "hardship", "paid"]
+Reason = Literal["asked", "stuck", "doubt", "hardship", "family", "paid"]
 REASONS: Mapping[Reason, str] = {
     "asked": "想找工作人员",
     "stuck": "填申请遇到困难",
     "doubt": "收到可疑消息",
     "hardship": "说还款有困难，想商量",
+    "family": "说家里有事，还款要商量",
     "paid": "说已经还了，请和银行核对",
 }
 NOTE_MAX = 300

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import asyncpg
 
+from actions import slips
 from actions.access import Actor, access_task
 from actions.slips import SlipView, of_task
 from actions.visits import SAME_PICTURE_BITS
 from bot import database
 from bot.config import SHANGHAI
+from bot.errors import RuleRefused
 from models.conversation import StoredFile
 from models.slip import RepaymentSlip
 from policies import Pack
@@ -96,3 +98,26 @@ async def _same_pictures(slip: RepaymentSlip, photo: StoredFile) -> list[asyncpg
         SAME_PICTURE_BITS,
     )
     return list(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The bank's word. Outcome: found (with serial, amount and day), booked (with serial), not_found."""
+
+    outcome: str
+    serial: str = ""
+    amount_fen: int | None = None
+    received_on: date | None = None
+    reason: str = ""
+
+
+async def decide(actor: Actor, task_key: str, said: Checked, pack: Pack, now: datetime) -> SlipView:
+    """Do what the bank says of a slip. Raises NotFound, RuleRefused, Conflict. Clause: S11.4."""
+    if said.outcome == "not_found":
+        return await slips.refuse(actor, task_key, said.reason, pack, now)
+    if said.outcome == "booked":
+        return await slips.link(actor, task_key, said.serial, pack, now)
+    if said.amount_fen is None or said.received_on is None:
+        field = "amount_fen" if said.amount_fen is None else "received_on"
+        raise RuleRefused("S11.4", "请写明银行收到多少、哪天收到。", code="missing", field=field)
+    return await slips.confirm(actor, task_key, said.serial, said.amount_fen, said.received_on, pack, now)

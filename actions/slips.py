@@ -370,6 +370,18 @@ def _scopes(actor: Actor) -> tuple[list[str], list[object]]:
     return scopes, values
 
 
+async def days_since_reminder(actor: Actor, on: date) -> int | None:
+    """How many days ago the actor was last reminded of something to pay; None: never. Clause: S18.4."""
+    rows = await database.fetch(
+        """SELECT max((n.created_at AT TIME ZONE 'Asia/Shanghai')::date) AS last FROM notice n
+           WHERE n.person_id = $1 AND n.subject_kind = 'instalment'
+             AND n.state IN ('open', 'delivered', 'uncertain', 'handed_over')""",
+        actor.person_id,
+    )
+    last = rows[0]["last"]
+    return None if last is None else max(0, (on - last).days)
+
+
 async def _view(slip: RepaymentSlip, loan: Loan, *, repeated: bool = False) -> SlipView:
     file = await StoredFile.get_or_none(id=slip.file_id) if slip.file_id else None
     booked = await Repayment.get_or_none(id=slip.repayment_id) if slip.repayment_id else None

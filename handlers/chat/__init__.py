@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from actions.access import STAFF_ROLES
 from bot import spoken
 from bot.wechat.inbound import Incoming
-from handlers.chat import apply, confirm, events, loans, menu, status, tasks
+from handlers.chat import apply, confirm, events, loans, menu, promise, repay, status, tasks
 from handlers.chat.talk import ChatRoute, ChatTurn, Record
 
 __all__ = ["CHAT_ROUTES", "choose", "record_of"]
@@ -29,11 +29,21 @@ CHAT_ROUTES: tuple[ChatRoute, ...] = (
         pattern=re.compile("还不[上起了]|没钱还|有困难|有难处"),
     ),
     ChatRoute(
-        "paid",
-        acting=menu.paid,
-        words=("已经还了", "已经还款了", "还了", "还过了", "已经还清了"),
-        pattern=re.compile("(?:已经|刚才|刚刚|昨天|今天|早就|都)还(?:了|过|清|掉|款了)"),
+        "trouble",
+        acting=menu.trouble,
+        words=("家里有事", "家里出事了", "家里有急事"),
+        pattern=re.compile("家里(?:有|出)(?:了)?(?:点|急|大)?事|(?:住院|生病|病了|去世|过世|遭灾|受灾)"),
     ),
+    ChatRoute(
+        repay.NAME,
+        acting=repay.paid,
+        keys=("PAID",),
+        words=repay.WORDS,
+        pattern=re.compile("(?:已经|刚才|刚刚|昨天|今天|早就|都|我)还(?:了|过|清|掉|款了)"),
+        grabs=True,
+    ),
+    ChatRoute(repay.PHOTO, acting=repay.photo, kinds=("image",)),
+    ChatRoute(promise.NAME, acting=promise.promise, words=promise.WORDS, pattern=promise.PATTERN, grabs=True),
     ChatRoute(
         "loans",
         acting=loans.my_loans,
@@ -109,6 +119,7 @@ _NAMES = {row.name: row for row in CHAT_ROUTES}
 _EVENTS = _by((row for row in CHAT_ROUTES if not row.scenes), "events")
 _KEYS = _by(CHAT_ROUTES, "keys")
 _WORDS = _by(CHAT_ROUTES, "words")
+_KINDS = _by(CHAT_ROUTES, "kinds")
 _PATTERNS = tuple(row for row in CHAT_ROUTES if row.pattern is not None)
 _SCENES = tuple((scene, row) for row in CHAT_ROUTES for scene in row.scenes)
 _PUNCTUATION_LIMIT = 60
@@ -132,7 +143,7 @@ def choose(turn: ChatTurn) -> ChatRoute:
     if current is not None and not current.open_to(turn.actor):
         current = None
     if incoming.kind not in ("text", "voice"):
-        return current or UNCLEAR
+        return current or _open(_KINDS.get(incoming.kind, ()), turn) or UNCLEAR
     said = spoken.bare(incoming.text) if len(incoming.text) <= _PUNCTUATION_LIMIT else ""
     named = _open(_WORDS.get(said, ()), turn)
     if current is not None and current.grabs:

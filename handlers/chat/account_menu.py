@@ -22,7 +22,7 @@ def _group(name: str, *lines: dict[str, Any]) -> dict[str, Any]:
 
 def _own(home: str) -> tuple[dict[str, Any], ...]:
     pages = {"type": "view", "name": "网页办理", "url": home}
-    return _click("我的申请", "STATUS"), _click("我的贷款", "LOANS"), pages
+    return _click("我的申请", "STATUS"), _click("我的贷款", "LOANS"), _click("我还款了", "PAID"), pages
 
 
 _HELP = _group("帮助", _click("怎么用", "HELP"), _click("人工", "HUMAN"))

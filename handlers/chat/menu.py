@@ -70,9 +70,9 @@ async def hardship(turn: ChatTurn) -> ChatOutcome:
     return await _call(turn, "hardship")
 
 
-async def paid(turn: ChatTurn) -> ChatOutcome:
-    """已经还了, said back to a reminder: somebody asks the bank; the bank's word counts. Clause: S18.4."""
-    return await _call(turn, "paid")
+async def trouble(turn: ChatTurn) -> ChatOutcome:
+    """家里有事, said back to a reminder: somebody calls, nobody presses. Clause: S18.4."""
+    return await _call(turn, "family")
 
 
 async def _call(turn: ChatTurn, reason: Reason) -> ChatOutcome:

@@ -113,7 +113,8 @@ class ChatRoute:
     """One row of CHAT_ROUTES: what leads here, and the function that answers.
 
     Given any of `events` (with `scenes` as beginnings of the scanned code), a click on one of `keys`, a text
-    that is one of `words`, or one in which `pattern` is found. While the person is in the conversation of
+    that is one of `words`, or one in which `pattern` is found; where nobody is in a conversation, also what
+    is of one of `kinds` (image). While the person is in the conversation of
     this name, what no row wants comes here too; one that `grabs` gets everything first, but for those
     `words` of others that hold `anywhere`. `roles`: only for who has one of these posts today. Exactly one of
     `pure`, `acting` and `record` is given.
@@ -130,6 +131,7 @@ class ChatRoute:
     pattern: re.Pattern[str] | None = None
     grabs: bool = False
     anywhere: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     roles: frozenset[str] = field(default=frozenset())
 
     def __post_init__(self) -> None:
