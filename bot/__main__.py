@@ -30,7 +30,9 @@ cli = typer.Typer(
 )
 jobs = typer.Typer(no_args_is_help=True, help="What runs by the clock.")
 policy = typer.Typer(no_args_is_help=True, help="County packs: what differs between counties, with sources.")
+audit = typer.Typer(no_args_is_help=True, help="The chain over the audit trail.")
 cli.add_typer(jobs, name="job")
+cli.add_typer(audit, name="audit")
 cli.add_typer(policy, name="policy")
 console = Console()
 complaints = Console(stderr=True, soft_wrap=True)
@@ -315,6 +317,33 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"a day looks like 2026-11-28, not {text!r}", param_hint="--on") from None
+
+
+@audit.command("verify")
+def audit_verify(
+    county: Annotated[str, typer.Option(help="pack name; empty: every county")] = "",
+) -> None:
+    """Go through the audit chain; exit 1 where an entry was changed, removed, slipped in or moved."""
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> bool:
+        from actions import audit_chain
+        from bot import app
+
+        async with app.open_runtime(settings) as runtime:
+            heads = audit_chain.read_heads(settings.audit_heads_path())
+            whole = True
+            for pack in [runtime.packs[county]] if county else runtime.packs:
+                verdict = await audit_chain.verify(pack.county, runtime.now(), heads)
+                whole = whole and verdict.whole
+                found = "whole" if verdict.whole else "NOT WHOLE"
+                console.print(f"{pack.title}: {verdict.links:,} entries, {found}")
+                for what, number in verdict.problems[:50]:
+                    console.print(f"  {what} {number}", highlight=False)
+        return whole
+
+    if not _run(run):
+        raise typer.Exit(1)
 
 
 @policy.command("explain")

@@ -68,6 +68,9 @@ class Settings:
         "Port of /healthz, /readyz and /metrics of a worker or scheduler; empty: none",
     )
     failpoint: str = _setting("", "Demo only: the process kills itself at the nth time of a gap: called:5")
+    audit_heads: str = _setting(
+        "", "File for the daily head of the audit chain, best on another machine; empty: in var/"
+    )
     public_url: str = _setting("", "Address of this server as phones see it; empty: http://HOST:PORT")
 
     @classmethod
@@ -123,6 +126,9 @@ class Settings:
     @property
     def pool_size(self) -> int:
         return int(self.pool)
+
+    def audit_heads_path(self) -> Path:
+        return Path(self.audit_heads or Path(self.var) / "audit-heads.jsonl")
 
     def base_url(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"

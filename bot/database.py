@@ -34,6 +34,7 @@ MODEL_MODULES = (
     "models.collection",
     "models.slip",
     "models.warnings",
+    "models.audit",
     "models.disposal",
     "models.filings",
     "models.notice",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,19 +12,24 @@ import structlog
 
 from actions import (
     arrears,
+    audit_chain,
+    bulk_tasks,
     confirmations,
     drafts,
     errands,
     files,
+    filings,
     idempotency,
     night,
     night_figures,
     outcomes,
     promises,
     reminders,
+    risk_night,
     sessions,
     slots,
     tasks,
+    visit_plans,
 )
 from bot.runtime import Runtime
 from scheduler import sending
@@ -97,6 +103,26 @@ async def _unanswered(runtime: Runtime, county: str, _on: date, _part: str) -> M
     return {"marked": await outcomes.mark_unanswered(county, pack, runtime.now())}
 
 
+async def _risk(runtime: Runtime, county: str, on: date, town: str) -> Mapping[str, Any]:
+    """Raise warnings, record conduct and list overdue loans once the night is done, town by town."""
+    return await risk_night.run_town(county, town, on, runtime.packs.by_county(county), runtime.now())
+
+
+async def _visit_plans(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Open the visits of the month and the quarter."""
+    return await visit_plans.plan_visits(county, on, runtime.packs.by_county(county), runtime.now())
+
+
+async def _filings(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Draft what banks file of last month; mark who is late."""
+    return await filings.draft(county, on, runtime.packs.by_county(county), runtime.now())
+
+
+async def _task_digest(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Tell everybody once how many tasks the night has opened for him."""
+    return {"told": await bulk_tasks.tell(county, on, runtime.packs.by_county(county), runtime.now())}
+
+
 async def _escalate(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
     """Close errands whose reason is gone, remind of tasks that end soon, pass late ones up."""
     pack, now = runtime.packs.by_county(county), runtime.now()
@@ -125,6 +151,21 @@ async def _expire_drafts(runtime: Runtime, county: str, _on: date, _part: str) -
     }
 
 
+async def _audit_chain(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Link new entries of the audit trail."""
+    return {"linked": await audit_chain.link(county, runtime.now())}
+
+
+async def _audit_head(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Write the head of the audit chain to the file outside."""
+    await audit_chain.link(county, runtime.now())
+    head = await audit_chain.head(county, on)
+    if head is not None:
+        await asyncio.to_thread(audit_chain.write_head, runtime.settings.audit_heads_path(), head)
+        log.info("audit_head", county=county, day=on.isoformat(), number=head.number, digest=head.digest)
+    return {"entries": head.number if head else 0}
+
+
 async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
     """Delete old slots, counters, queue logs, sessions, request keys and stray uploads."""
     now = runtime.now()
@@ -140,10 +181,16 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("night", "30 0 * * *", "all", _night, night.towns),
     JobSpec("night_figures", "40 0 * * *", "all", _night_figures, after="night"),
     JobSpec("promises", "50 0 * * *", "all", _promises),
+    JobSpec("risk", "55 0 * * *", "all", _risk, night.towns, after="night"),
+    JobSpec("visit_plans", "0 1 * * *", "latest", _visit_plans),
+    JobSpec("filings", "10 1 * * *", "all", _filings),
+    JobSpec("task_digest", "0 7 * * *", "latest", _task_digest, after="risk"),
     JobSpec("escalate", "5 * * * *", "latest", _escalate),
     JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),
     JobSpec("unanswered", "35 * * * *", "latest", _unanswered),
     JobSpec("expire_drafts", "45 0 * * *", "latest", _expire_drafts),
+    JobSpec("audit_chain", "*/10 * * * *", "latest", _audit_chain),
+    JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),
     JobSpec("tidy", "20 3 * * *", "latest", _tidy),
     JobSpec("deliver", "* * * * *", "none", _deliver),
     JobSpec("receipts", "* * * * *", "none", _receipts),

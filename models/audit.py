@@ -1,0 +1,23 @@
+"""The chain over the audit trail: what shows that an entry was changed, removed, slipped in or moved."""
+
+from __future__ import annotations
+
+from tortoise import fields
+
+from models.base import Row
+
+
+class AuditLink(Row):
+    """One entry's place in its county's chain. `content` is the hash of what the entry says, `digest` that of
+    the digest before it, the entry's id and `content`. Rows are only ever added; a trigger refuses the rest.
+    """
+
+    number = fields.BigIntField()
+    entry_id = fields.BigIntField(unique=True)
+    content = fields.BinaryField()
+    digest = fields.BinaryField()
+    linked_at = fields.DatetimeField()
+
+    class Meta:
+        table = "audit_link"
+        unique_together = [("county", "number")]
