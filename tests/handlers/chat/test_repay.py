@@ -35,7 +35,8 @@ async def remind(openid: str = "o-zhang") -> None:
     await database.execute(
         """INSERT INTO notice (county, person_id, kind, subject_kind, subject_id, due_on, step, facts,
              priority, state, created_at, expires_at)
-           SELECT '411082', $1, 'overdue', 'instalment', 1, '2026-11-20', '7', '{}', 1, 'delivered', $2, $2""",
+           SELECT '411082', $1, 'overdue', 'instalment', 1, '2026-11-20', '7', '{}', 1, 'delivered',
+             $2, $2""",
         user.person_id,
         NOW,
     )
