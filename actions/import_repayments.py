@@ -1,0 +1,282 @@
+"""Rows of a bank's repayments: the usual ones booked by one statement, the others by the rule itself.
+
+Usual is a payment that goes to what is due and, at most, to the next line that is near. All else (early
+repayment, several payments of a loan in one chunk, penalties) is worked out by `rules.repayment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import asyncpg
+import orjson
+
+from actions.import_books import Books, Payment, fresh_ids
+from actions.import_loans import Outcome
+from actions.import_scope import Scope
+from rules import columns
+from rules.columns import RowError, RowReader
+from rules.repayment import Policy
+
+TABLE = columns.REPAYMENTS
+_NOT_THERE = "没有找到这笔贷款，请核对借据号；只能登记本行在管辖范围里的贷款。"
+
+
+class RepaymentRows:
+    """Puts chunks of repayment rows in."""
+
+    def __init__(self, scope: Scope, reader: RowReader) -> None:
+        self._scope, self._reader = scope, reader
+
+    async def apply(self, connection: asyncpg.Connection, rows: Sequence[tuple[int, list[Any]]]) -> Outcome:
+        """Write a chunk in the transaction of its cursor. Rows that are there already change nothing.
+
+        Raises UniqueViolationError when another import was quicker: the chunk is then done again.
+        Clause: S12.1, S11.1.
+        """
+        outcome = Outcome()
+        given = [self._read(number, values, outcome) for number, values in rows]
+        first = self._first_of_each([each for each in given if each is not None], outcome)
+        new = await self._without_known(connection, first, outcome)
+        payments = await self._with_loans(connection, new, outcome)
+        booked = await self._book(connection, payments, outcome)
+        await self._write(connection, booked)
+        outcome.accepted = len(booked)
+        return outcome
+
+    def _error(self, payment: Payment, column: str, value: str, reason: str) -> RowError:
+        return self._reader.error(payment.row, column, value, reason)
+
+    def _read(self, row: int, values: list[Any], outcome: Outcome) -> Payment | None:
+        serial, number, received_on, amount_fen, bank = values
+        bank_id = self._scope.bank_of(bank)
+        if isinstance(bank_id, str):
+            outcome.errors.append(self._reader.error(row, "bank", bank or "", bank_id))
+            return None
+        if received_on > self._scope.on:
+            words = "还款日期不能晚于今天。"
+            outcome.errors.append(self._reader.error(row, "received_on", received_on.isoformat(), words))
+            return None
+        return Payment(row, serial, number, bank_id, received_on, amount_fen)
+
+    def _first_of_each(self, given: Sequence[Payment], outcome: Outcome) -> list[Payment]:
+        first: dict[tuple[int, str], Payment] = {}
+        for each in given:
+            known = first.setdefault((each.bank_id, each.serial), each)
+            if known is each:
+                continue
+            if _facts(known) == _facts(each):
+                outcome.unchanged += 1
+            else:
+                words = f"第{known.row}行已有这个流水号，内容不同，请核对。"
+                outcome.errors.append(self._error(each, "serial", each.serial, words))
+        return list(first.values())
+
+    async def _without_known(
+        self, connection: asyncpg.Connection, given: Sequence[Payment], outcome: Outcome
+    ) -> list[Payment]:
+        rows = await connection.fetch(
+            """SELECT r.bank_id, r.serial, r.received_on, r.amount_fen, l.number
+               FROM unnest($1::bigint[], $2::text[]) AS g(bank_id, serial)
+               JOIN repayment r ON r.bank_id = g.bank_id AND r.serial = g.serial
+               JOIN loan l ON l.id = r.loan_id""",
+            [each.bank_id for each in given],
+            [each.serial for each in given],
+        )
+        known = {
+            (row["bank_id"], row["serial"]): (row["number"], row["received_on"], row["amount_fen"])
+            for row in rows
+        }
+        new = []
+        for each in given:
+            there = known.get((each.bank_id, each.serial))
+            if there is None:
+                new.append(each)
+            elif there == _facts(each):
+                outcome.unchanged += 1
+            else:
+                words = "这个流水号已经登记过另一笔还款，没有改动，请核对。"
+                outcome.errors.append(self._error(each, "serial", each.serial, words))
+        return new
+
+    async def _with_loans(
+        self, connection: asyncpg.Connection, given: Sequence[Payment], outcome: Outcome
+    ) -> list[Payment]:
+        """The payments with their loans, which are locked in the order of their ids."""
+        rows = await connection.fetch(
+            """SELECT id, bank_id, number, village, disbursed_on, borrower_id, county FROM loan
+               WHERE (bank_id, number) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
+               ORDER BY id FOR UPDATE""",
+            [each.bank_id for each in given],
+            [each.number for each in given],
+        )
+        loans = {(row["bank_id"], row["number"]): row for row in rows}
+        found = []
+        for each in given:
+            loan = loans.get((each.bank_id, each.number))
+            wrong = self._wrong_loan(each, loan)
+            if wrong is not None:
+                outcome.errors.append(wrong)
+            elif loan is not None:
+                each.loan_id = loan["id"]
+                found.append(each)
+        return found
+
+    def _wrong_loan(self, payment: Payment, loan: asyncpg.Record | None) -> RowError | None:
+        scope = self._scope
+        if loan is None or loan["county"] != scope.county or not scope.covers(loan["village"]):
+            return self._error(payment, "number", payment.number, _NOT_THERE)
+        if loan["borrower_id"] in scope.family_ids:
+            return self._error(payment, "number", payment.number, "本人或家人的贷款要由同事登记。")
+        if payment.received_on < loan["disbursed_on"]:
+            words = "还款日期在放款之前，请核对。"
+            return self._error(payment, "received_on", payment.received_on.isoformat(), words)
+        return None
+
+    async def _book(
+        self, connection: asyncpg.Connection, payments: Sequence[Payment], outcome: Outcome
+    ) -> list[Payment]:
+        by_loan: dict[int, list[Payment]] = {}
+        for each in payments:
+            by_loan.setdefault(each.loan_id, []).append(each)
+        single = [each[0] for each in by_loan.values() if len(each) == 1]
+        usual = await book_usual(connection, single, self._scope.pack.repayments(self._scope.on))
+        done = {each.loan_id for each in usual}
+        rest = [each for loan_id, each in by_loan.items() if loan_id not in done]
+        booked, refused = await Books(connection, self._scope.pack).book(rest)
+        for wrong in refused:
+            payment = wrong.payment
+            yuan = f"{payment.amount_fen // 100}.{payment.amount_fen % 100:02d}"
+            value = yuan if wrong.column == "amount_fen" else payment.received_on.isoformat()
+            outcome.errors.append(self._error(payment, wrong.column, value, wrong.reason))
+        return [*usual, *booked]
+
+    async def _write(self, connection: asyncpg.Connection, booked: list[Payment]) -> None:
+        scope = self._scope
+        booked.sort(
+            key=lambda each: (each.loan_id, each.row)
+        )  # of one loan, the later id is the later payment
+        ids = await fresh_ids(connection, "repayment", len(booked))
+        await connection.copy_records_to_table(
+            "repayment",
+            records=[
+                (
+                    number, scope.county, each.loan_id, each.bank_id, each.serial, each.received_on,
+                    each.amount_fen, each.principal_fen, each.interest_fen, each.penalty_fen,
+                    None if each.undo is None else orjson.dumps(each.undo).decode(),
+                    scope.officer_id, scope.now,
+                )
+                for number, each in zip(ids, booked, strict=True)
+            ],
+            columns=[
+                "id", "county", "loan_id", "bank_id", "serial", "received_on", "amount_fen", "principal_fen",
+                "interest_fen", "penalty_fen", "undo", "recorded_by_id", "recorded_at",
+            ],
+        )  # fmt: skip
+        await connection.copy_records_to_table(
+            "plan_change",
+            records=[
+                (
+                    scope.county, each.loan_id, "early", each.received_on, scope.officer_id, scope.now,
+                    orjson.dumps({"repayment_id": number, "lines": each.remade_lines}).decode(),
+                )
+                for number, each in zip(ids, booked, strict=True)
+                if each.remade_lines
+            ],
+            columns=["county", "loan_id", "kind", "on_day", "recorded_by_id", "recorded_at", "facts"],
+        )  # fmt: skip
+
+
+def _facts(payment: Payment) -> tuple[str, date, int]:
+    return payment.number, payment.received_on, payment.amount_fen
+
+
+_USUAL = """
+WITH pay AS (
+  SELECT p.loan_id, p.amount, p.on_day, (l.terms ->> 'remade_on')::date AS remade_on,
+         coalesce((t.own ->> 'ahead_days')::int, $4) AS ahead_days,
+         coalesce((t.own ->> 'penalty_percent')::int, $5) > 0 AS penal,
+         coalesce(t.own ->> 'by', $6) = 'line' AND
+           strpos(coalesce((t.own -> 'order')::text, $7), 'interest')
+           < strpos(coalesce((t.own -> 'order')::text, $7), 'principal') AS plain
+  FROM unnest($1::bigint[], $2::bigint[], $3::date[]) AS p(loan_id, amount, on_day)
+  JOIN loan l ON l.id = p.loan_id CROSS JOIN LATERAL (SELECT l.terms -> 'repayments' AS own) t
+), line AS (
+  SELECT i.id, p.loan_id, p.amount, p.on_day, i.number, i.due_on, i.due, i.interest, i.principal,
+         i.interest + i.principal AS unpaid, i.charged,
+         sum(i.interest + i.principal) OVER (PARTITION BY p.loan_id ORDER BY i.number)
+           - i.interest - i.principal AS before,
+         i.number = max(i.number) OVER (PARTITION BY p.loan_id) AS last
+  FROM pay p CROSS JOIN LATERAL (
+    SELECT id, number, due_on, coalesce(nominal_on, due_on) <= p.on_day AS due,
+           interest_fen - paid_interest_fen AS interest, principal_fen - paid_principal_fen AS principal,
+           penalty_fen > paid_penalty_fen
+             OR (p.penal AND paid_on IS NULL AND greatest(due_on, penalty_through) < p.on_day) AS charged
+    FROM instalment WHERE loan_id = p.loan_id) i
+), verdict AS (
+  SELECT loan_id, amount, sum(unpaid) AS all_fen,
+         coalesce(sum(unpaid) FILTER (WHERE due), 0) AS due_fen,
+         coalesce(sum(principal) FILTER (WHERE NOT due), 0) AS to_come_fen,
+         (array_agg(unpaid ORDER BY number) FILTER (WHERE NOT (due OR last) AND unpaid > 0))[1] AS next_fen,
+         (array_agg(due_on ORDER BY number) FILTER (WHERE NOT (due OR last) AND unpaid > 0))[1] AS next_on,
+         bool_or(charged) AS charged
+  FROM line GROUP BY loan_id, amount
+), usual AS (
+  SELECT v.loan_id, v.amount = v.all_fen AS over FROM verdict v JOIN pay p USING (loan_id)
+  WHERE p.plain AND NOT v.charged AND (p.remade_on IS NULL OR p.remade_on <= p.on_day)
+    AND (v.amount <= v.due_fen OR (v.amount - v.due_fen <= v.next_fen
+      AND v.next_on - p.on_day <= p.ahead_days AND v.amount < v.due_fen + v.to_come_fen))
+), put AS (
+  UPDATE instalment i
+  SET paid_interest_fen = i.paid_interest_fen + t.to_interest,
+      paid_principal_fen = i.paid_principal_fen + t.to_principal,
+      paid_on = CASE WHEN t.to_interest + t.to_principal = t.unpaid THEN t.on_day ELSE i.paid_on END
+  FROM (
+    SELECT id, unpaid, on_day, over, least(interest, amount - before) AS to_interest,
+           least(principal, greatest(amount - before - interest, 0)) AS to_principal
+    FROM line JOIN usual USING (loan_id) WHERE unpaid > 0 AND before < amount) t
+  WHERE i.id = t.id
+  RETURNING i.loan_id, t.to_interest, t.to_principal, t.on_day, t.over
+), split AS (
+  SELECT loan_id, on_day, over, sum(to_interest)::bigint AS interest, sum(to_principal)::bigint AS principal
+  FROM put GROUP BY loan_id, on_day, over
+), reduced AS (
+  UPDATE loan l
+  SET balance_fen = l.balance_fen - s.principal,
+      state = CASE WHEN s.over THEN 'settled' ELSE l.state END,
+      settled_on = CASE WHEN s.over THEN s.on_day ELSE l.settled_on END
+  FROM split s WHERE l.id = s.loan_id AND (s.principal > 0 OR s.over)
+)
+SELECT loan_id, interest, principal FROM split
+"""
+
+
+async def book_usual(
+    connection: asyncpg.Connection, payments: Sequence[Payment], policy: Policy
+) -> list[Payment]:
+    """Book those of the payments, one a loan at most, that go to what is due and the next near line.
+
+    `policy` is for loans that have none of their own. Agrees with `rules.repayment.apply`; what is not usual
+    is left untouched. Clause: S11.1.
+    """
+    if not payments:
+        return []
+    rows = await connection.fetch(
+        _USUAL,
+        [each.loan_id for each in payments],
+        [each.amount_fen for each in payments],
+        [each.received_on for each in payments],
+        policy.ahead_days,
+        policy.penalty_percent,
+        policy.by,
+        str(policy.order),
+    )
+    by_loan = {each.loan_id: each for each in payments}
+    booked = []
+    for row in rows:
+        payment = by_loan[row["loan_id"]]
+        payment.interest_fen, payment.principal_fen = row["interest"], row["principal"]
+        booked.append(payment)
+    return booked
