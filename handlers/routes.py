@@ -16,6 +16,7 @@ from handlers.api import (
     me,
     reports,
     sessions,
+    slips,
     tasks,
     visits,
 )
@@ -26,6 +27,7 @@ from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, staff
 from handlers.pages import identity as identity_pages
+from handlers.pages import slips as slip_pages
 from handlers.pages.base import page
 
 VERSION = "0.1.0"
@@ -68,6 +70,14 @@ API = (
     endpoint("GET", "/api/v1/reports", reports.listed),
     endpoint("GET", "/api/v1/reports/{name}", reports.show, files=(reports.XLSX, reports.PNG)),
     endpoint("GET", "/api/v1/reports/{name}/loans", reports.loans),
+    endpoint("GET", "/api/v1/loans/{key}/repayment-slips", slips.of_loan),
+    endpoint("POST", "/api/v1/loans/{key}/repayment-slips", slips.report, status=201, errors=(409,)),
+    endpoint("GET", "/api/v1/loans/{key}/repayment-slips/{slip}", slips.show),
+    endpoint("GET", "/api/v1/loans/{key}/promises", slips.promised),
+    endpoint("POST", "/api/v1/loans/{key}/promises", slips.promise, status=201),
+    endpoint("GET", "/api/v1/repayment-slips", slips.listed),
+    endpoint("GET", "/api/v1/tasks/{key}/slip", slips.check),
+    endpoint("POST", "/api/v1/tasks/{key}/slip", slips.decide, errors=(409,)),
     endpoint("GET", "/api/v1/notices", me.notices),
     endpoint("GET", "/api/v1/consents", me.consents),
     endpoint("POST", "/api/v1/identity-claims", identity.begin, status=201),
@@ -93,6 +103,7 @@ PAGES = (
     web.get("/m/loans/{key}", page(farmer.loan)),
     web.get("/m/identity", page(identity_pages.claim)),
     web.get("/m/bindings", page(identity_pages.changes)),
+    web.get("/m/slips", page(slip_pages.listed)),
     web.get("/m/tasks", page(staff.inbox)),
     web.get("/m/tasks/{key}", page(staff.task)),
     web.get("/m/visit/{key}", page(staff.visit)),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from actions import contacts, drafts, files, loans, tasks, visits
+from actions import contacts, drafts, files, loans, slip_checks, slips, tasks, visits
 from actions.inbox import KeptDraft, new_draft
 from actions.shown import ShownApplication
 from actions.tasks import TaskView
@@ -28,6 +28,7 @@ from handlers.forms import form_context
 from handlers.forms.decision import DECISION, decision_choices
 from handlers.forms.disbursement import DISBURSEMENT
 from handlers.forms.filled import disbursement, visit_report
+from handlers.forms.slip import SLIP, checked
 from handlers.forms.visit import VISIT
 from rules.application import ApplicantKind, rate_cap_bp, yuan
 from rules.drafts import expires_at
@@ -35,7 +36,12 @@ from rules.routes import Decision
 
 NAME = "tasks"
 PAGE = 8
-FORMS: Mapping[str, Form] = {"review": DECISION, "visit": VISIT, "disburse": DISBURSEMENT}
+FORMS: Mapping[str, Form] = {
+    "review": DECISION,
+    "visit": VISIT,
+    "disburse": DISBURSEMENT,
+    "slip": SLIP,
+}
 """Kind of task -> the form that does it."""
 _TO_THE_LIST = frozenset({"待办", "任务", "我的任务", "待办任务", "走访"})
 _DECIDED = {Decision.APPROVE: "通过", Decision.RETURN: "退回补充", Decision.REJECT: "不通过"}
@@ -72,7 +78,7 @@ async def talk(turn: ChatTurn) -> ChatOutcome:
 async def show(turn: ChatTurn, key: str) -> ChatOutcome:
     """One task: what it is about, then the first question of its form. Clause: S1.2, S17.2."""
     task = await tasks.view_task(turn.actor, key, turn.now)
-    lines = [f"【{task.title}】", *_about(task, turn), *await _whom(task, turn)]
+    lines = [f"【{task.title}】", *_about(task, turn), *await _whom(task, turn), *await _slip(task, turn)]
     if task.missing:
         return say("\n".join([*lines, texts.VISIT_MISSING, link("待办")]), Where(NAME, {}))
     if task.kind not in FORMS:
@@ -192,10 +198,16 @@ async def _disbursed(turn: ChatTurn, key: str, answers: Mapping[str, Any]) -> st
     return f"放款登记好了，借据号 {loan.number}，还款计划已经排好，会按时提醒借款人。"
 
 
+async def _slip_checked(turn: ChatTurn, key: str, answers: Mapping[str, Any]) -> str:
+    made = await slip_checks.decide(turn.actor, key, checked(answers), turn.pack, turn.now)
+    return f"记下了：借据 {made.loan_number} 的还款，{slips.DECIDED[made.state]}。已经告诉借款人。"
+
+
 _DONE: Mapping[str, Callable[[ChatTurn, str, Mapping[str, Any]], Awaitable[str]]] = {
     "review": _decided,
     "visit": _visited,
     "disburse": _disbursed,
+    "slip": _slip_checked,
 }
 
 
@@ -250,6 +262,18 @@ async def _whom(task: TaskView, turn: ChatTurn) -> list[str]:
         f"找谁：{who}",
         f"电话：{found.phone or '没有留'}",
     ]
+
+
+async def _slip(task: TaskView, turn: ChatTurn) -> list[str]:
+    """What an officer should know of a slip before he decides. Clause: S11.4, S18.9."""
+    if task.kind != "slip" or task.state != "open":
+        return []
+    found = await slip_checks.check_of(turn.actor, task.key, turn.pack, turn.on)
+    booked = [
+        f"账上有：{texts.day(each.received_on)} {yuan(each.amount_fen)}，流水号 {each.serial}"
+        for each in found.booked
+    ]
+    return [*(f"注意：{doubt}" for doubt in found.doubts), *booked]
 
 
 def facts_of(shown: ShownApplication, turn: ChatTurn) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from actions import drafts, loans, profile, status, tasks
+from actions import drafts, loans, profile, promises, slips, status, tasks
 from actions.status import ApplicationView
 from bot.config import SHANGHAI
 from handlers.county import county_context
@@ -107,5 +107,14 @@ async def my_loans(viewer: Viewer) -> web.Response:
 
 
 async def loan(viewer: Viewer) -> web.Response:
-    """GET /m/loans/{key}: what is to be paid when."""
-    return render(viewer, "loan.html", it=await loans.view_loan(viewer.actor, viewer.key, viewer.on))
+    """GET /m/loans/{key}: what is to be paid when, what was said of it; the borrower reports a repayment."""
+    own = any(each.key == viewer.key for each in await loans.my_loans(viewer.actor, viewer.on))
+    said = await promises.of_loan(viewer.actor, viewer.key)
+    return render(
+        viewer,
+        "loan.html",
+        it=await loans.view_loan(viewer.actor, viewer.key, viewer.on),
+        own=own,
+        slips=await slips.of_loan(viewer.actor, viewer.key),
+        promised=next((each for each in said if each.state == "open"), None),
+    )

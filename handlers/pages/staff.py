@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from actions import contacts, tasks
+from actions import contacts, slip_checks, tasks
 from actions.shown import ShownApplication
 from actions.tasks import TaskView
 from bot.dialog import Context
@@ -56,12 +56,16 @@ async def task(viewer: Viewer) -> web.Response:
     whom = None
     if found.kind in contacts.CALLED and found.state == "open":
         whom = await contacts.contact_of(viewer.actor, found.key, viewer.pack, viewer.now)
+    check = None
+    if found.kind == "slip":
+        check = await slip_checks.check_of(viewer.actor, found.key, viewer.pack, viewer.on)
     allowed = {str(decision) for decision in found.decisions}
     return render(
         viewer,
         "task.html",
         it=found,
         whom=whom,
+        check=check,
         due=last_day(found.due_at),
         application=_with_titles(viewer, shown),
         rows=_rows(shown, context),
