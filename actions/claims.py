@@ -126,6 +126,11 @@ async def enter_code(actor: Actor, key: str, code: str, pack: Pack, now: datetim
 
     Clause: S1.7.
     """
+    bound = await IdentityClaim.get_or_none(
+        key=key, account=actor.account, openid=actor.openid, state="bound", person_id=actor.person_id
+    )
+    if bound is not None:  # said twice
+        return _view(bound, await Person.get(id=bound.person_id), pack)
     wrong = False
     async with database.transaction() as connection:
         claim, person = await _open_claim(actor, key)

@@ -80,7 +80,7 @@ async def _person_id(task: Task) -> int:
 
 async def _phone_in_draft(person: Person) -> str:
     """The number he has just written into his form, for himself."""
-    draft = await Draft.filter(person_id=person.id, form="loan_application", state="open").first()
+    draft = await Draft.filter(person_id=person.id, form="loan_application", subject="", state="open").first()
     if draft is None or draft.state_sealed is None:
         return ""
     answers = open_json(draft.state_sealed, "draft", "state", draft.key).get("a", {})

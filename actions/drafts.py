@@ -23,6 +23,8 @@ from models.sealing import open_json, seal_json
 if TYPE_CHECKING:
     from policies import Pack
 
+FOR_ANOTHER = "other"
+"""Subject of the application form that is filled in for somebody else: beside one's own, never over it."""
 _COLUMNS = "key, id, form, subject, state, version, state_sealed, updated_at, expires_at, channel"
 
 

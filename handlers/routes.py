@@ -26,6 +26,7 @@ from handlers.flight import Flights
 from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, staff
+from handlers.pages import reports as report_pages
 from handlers.pages import identity as identity_pages
 from handlers.pages import slips as slip_pages
 from handlers.pages.base import page
@@ -107,6 +108,10 @@ PAGES = (
     web.get("/m/tasks", page(staff.inbox)),
     web.get("/m/tasks/{key}", page(staff.task)),
     web.get("/m/visit/{key}", page(staff.visit)),
+    web.get("/m/reports", page(report_pages.listed)),
+    web.get("/m/reports/{key}", page(report_pages.report)),
+    web.get("/m/reports/{key}/loans", page(report_pages.loans)),
+    web.get(r"/m/reports/{key}/{day:\d{4}-\d{2}-\d{2}}", page(report_pages.report)),
     web.get("/static/{name:.+}", assets.serve),
 )
 HEALTH = (

@@ -41,6 +41,13 @@ APPLY_FOR_OTHER = (
 )
 FILLED_FOR_YOU = "有人替您填了下面这些。请从头看一遍，是您的意思、都对，再点“确认申请”："
 CONFIRM_PAGE = "帮他确认"
+CLAIM = (
+    "村干部或家里人替您填过申请、自己还没用微信办过的，点这里认领。"
+    "要在打开的网页里填身份证号和短信验证码；聊天里我们从来不要验证码。"
+)
+CLAIM_PAGE = "认领我的登记"
+CLAIMED_THEN = "认领好了回到这里，再发一次“同意”，申请就交上去了。"
+MAYBE_CLAIM = "别人替您填过的，先认领："
 ON_A_PAGE = "在网页上填"
 ALL_LOANS = "在网页上看全部"
 APPLY_GONE_NEXT = (("", "我要贷款"), ("", "我的申请"))
@@ -48,6 +55,7 @@ APPLY_NEXT = (("", "我的申请"), ("", "人工"))
 APPLY_OPEN_NEXT = (("", "我的申请"), ("", "替人申请"))
 NOTHING_TO_CANCEL = "现在没有没填完的表，不用取消。已经交上去的，可以在“我的申请”里撤回。"
 NOTHING_TO_SUPPLEMENT = "这份申请现在不用补充材料。"
+SUPPLEMENTED_ASKS = "改好了。您改了金额、期限或用途，{number} 要他本人再确认一次才往下办，已经通知他。"
 SUPPLEMENTED = "补充好了，{number} 已经重新交上去。有进展会通知您。"
 SUPPLEMENT_ASK = "要补充的原因：{reason}\n改好后会重新交上去。"
 CONFIRMED = "确认好了，{number} 开始办理。有进展会通知您。"

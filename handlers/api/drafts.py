@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 
 from actions import drafts, files, status
 from actions.access import Actor
-from actions.drafts import DraftView
+from actions.drafts import FOR_ANOTHER, DraftView
 from actions.filing import hand_in, hand_in_again
 from bot.dialog import Context, Form, State, patch, submission
 from bot.dialog_checks import applies
@@ -30,14 +30,16 @@ Subject = Annotated[str, Field(max_length=22, pattern=r"^[A-Za-z0-9_-]*$")]
 
 
 class Which(Query):
-    """Which draft is looked for. `subject`: the key of the application that was returned, else empty."""
+    """Which draft is looked for. `subject`: the key of the application that was returned, `other` for what is
+    filled in for somebody else, empty for one's own."""
 
     form: Literal["loan_application"] = "loan_application"
     subject: Subject = ""
 
 
 class DraftIn(In):
-    """Which form is begun. `subject`: the key of the application that was returned, else empty."""
+    """Which form is begun. `subject`: the key of the application that was returned, `other` to fill it in for
+    somebody else, empty for oneself."""
 
     form: Literal["loan_application"]
     subject: Subject = ""
@@ -105,7 +107,11 @@ async def listed(call: Call, query: Which) -> DraftsOut:
 
 async def begin(call: Call, body: DraftIn) -> DraftOut:
     """The open draft of a form; made when there is none. An answer to a return begins with what was said."""
-    answers = await _answers_to_mend(call.actor, body.subject, call.now) if body.subject else {}
+    answers: dict[str, Any] = {}
+    if body.subject == FOR_ANOTHER:
+        answers = {"applying_for": "other"}
+    elif body.subject:
+        answers = await _answers_to_mend(call.actor, body.subject, call.now)
     draft = await drafts.open_draft(
         call.actor, body.form, FORMS[body.form].version, body.subject, call.now, call.pack, call.actor.channel
     )
@@ -225,11 +231,12 @@ async def hand_in_draft(call: Call, key: str, body: HandIn) -> ApplicationOut:
     if ready is None:
         raise _refused("form_incomplete", faults)
     route = _route(call.actor, body.route, str(ready.answers.get("village", "")))
-    draft_key = None if opened.draft.subject else key
+    returned = opened.draft.subject if opened.draft.subject != FOR_ANOTHER else ""
+    draft_key = None if returned else key
     given = filled.submission(ready.answers, ready.consents, route=route, draft_key=draft_key)
     photos = _photos(opened.form, ready.answers)
-    if opened.draft.subject:
-        filed = await hand_in_again(call.actor, opened.draft.subject, given, photos, call.pack, call.now)
+    if returned:
+        filed = await hand_in_again(call.actor, returned, given, photos, call.pack, call.now)
         await drafts.mark_submitted(call.actor, key, call.now)
     else:
         filed = await hand_in(call.actor, given, photos, call.pack, call.now)

@@ -6,12 +6,13 @@ is done alone, in one transaction with the draft and the reply.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from actions import contacts, drafts, files, filing, profile, status
+from actions.drafts import FOR_ANOTHER
 from actions.handovers import call_for_help
 from actions.inbox import KeptDraft, new_draft
 from bot import database, dialog, spoken
@@ -56,24 +57,30 @@ def _gone(turn: ChatTurn) -> ChatOutcome:
     return say(with_links(texts.APPLY_GONE, texts.APPLY_GONE_NEXT), IDLE)
 
 
-def begin(turn: ChatTurn, prefill: Mapping[str, Any] | None = None) -> ChatOutcome:
+def begin(turn: ChatTurn) -> ChatOutcome:
     """Take up the draft there is, or begin one; the first sentence may answer questions (S18.2)."""
-    draft = turn.draft(FORM.name) or next((d for d in turn.drafts if d.form == FORM.name), None)
+    draft = turn.draft(FORM.name) or _another(turn, of_others=spoken.bare(turn.said) in GOES_ON)
     if draft is not None:
         return _outcome(turn, draft, dialog.resume(FORM, State.from_json(draft.state), turn.context))
-    if turn.open_application and not prefill:
+    if turn.open_application:
         words = texts.APPLY_OPEN.format(number=turn.open_application)
         return say(with_links(words, texts.APPLY_OPEN_NEXT), IDLE)
-    made = dialog.start(FORM, turn.context, prefill or {})
+    made = dialog.start(FORM, turn.context)
     if spoken.bare(turn.said) in GOES_ON:
         made = replace(made, effects=(dialog.Say(texts.NOTHING_TO_GO_ON), *made.effects))
     heard = _heard(turn, made)
     return _outcome(turn, _new_draft(turn, "", made.state), heard)
 
 
+def _another(turn: ChatTurn, *, of_others: bool) -> KeptDraft | None:
+    """The answer to a return that was begun; `of_others`: or what is being filled in for somebody else."""
+    found = [d for d in turn.drafts if d.form == FORM.name and (of_others or d.subject != FOR_ANOTHER)]
+    return found[0] if found else None
+
+
 def give_up(turn: ChatTurn) -> ChatOutcome:
     """取消, said back to a reminder: asked once more, then the answers are deleted. Clause: S1.1."""
-    draft = turn.draft(FORM.name) or next((d for d in turn.drafts if d.form == FORM.name), None)
+    draft = turn.draft(FORM.name) or _another(turn, of_others=True)
     if draft is None:
         return say(with_links(texts.NOTHING_TO_CANCEL, texts.APPLY_NEXT), IDLE)
     return _outcome(turn, draft, _step(turn, draft, Input.said("取消")))
@@ -81,7 +88,11 @@ def give_up(turn: ChatTurn) -> ChatOutcome:
 
 def for_another(turn: ChatTurn) -> ChatOutcome:
     """替人申请: the same, filled in for somebody who confirms it himself. Clause: S1.7."""
-    return begin(turn, {"applying_for": "other"})
+    draft = turn.draft(FORM.name, FOR_ANOTHER)
+    if draft is not None:
+        return _outcome(turn, draft, dialog.resume(FORM, State.from_json(draft.state), turn.context))
+    made = dialog.start(FORM, turn.context, {"applying_for": "other"})
+    return _outcome(turn, _new_draft(turn, FOR_ANOTHER, made.state), _heard(turn, made))
 
 
 def _heard(turn: ChatTurn, made: Turn) -> Turn:
@@ -200,10 +211,13 @@ async def _hand_in(turn: ChatTurn, draft: KeptDraft, given: Submit) -> ChatOutco
     """File it; what a rule refuses is said, and the question it is about is asked again. Clause: S1.8."""
     try:
         async with database.transaction():
-            if draft.subject:
+            if draft.subject and draft.subject != FOR_ANOTHER:
                 return await _supplemented(turn, draft, given)
             return await _filed(turn, draft, given)
     except RuleRefused as refusal:
+        if refusal.code == "prove_identity":
+            way = page_link(texts.CLAIM_PAGE, turn.page("/m/identity"))
+            return say(f"{refusal.message}\n{way}\n{texts.CLAIMED_THEN}")
         if refusal.field is None or refusal.field not in FORM.by_key:
             return say(refusal.message)
         state = State.from_json(draft.state)
@@ -229,7 +243,10 @@ async def _supplemented(turn: ChatTurn, draft: KeptDraft, given: Submit) -> Chat
         turn.actor, draft.subject, form, _photos(given), turn.pack, turn.now
     )
     await drafts.mark_submitted(turn.actor, draft.key, turn.now)
-    return say(texts.SUPPLEMENTED.format(number=application.number), IDLE)
+    words = texts.SUPPLEMENTED
+    if application.state == "awaiting_confirmation":
+        words = texts.SUPPLEMENTED_ASKS
+    return say(words.format(number=application.number), IDLE)
 
 
 def _photos(given: Submit) -> list[str]:

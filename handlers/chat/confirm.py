@@ -1,5 +1,5 @@
-"""确认申请: who finds an application that somebody filled in for him reads the papers, one after the other, and
-agrees; then it counts. Clause: S1.4, S1.7."""
+"""确认申请: who finds what somebody filled in for him reads the papers, one after the other, and agrees;
+then it counts. Clause: S1.4, S1.7."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from bot import spoken
 from bot.dialog_commands import looks_secret
 from bot.wechat.messages import Text
 from handlers import texts
-from handlers.chat.links import Choice, with_links
+from handlers.chat.links import Choice, page_link, with_links
 from handlers.chat.talk import IDLE, ChatOutcome, ChatTurn, Where, say
 
 PHONE = "phone"
@@ -36,6 +36,11 @@ def help_(turn: ChatTurn) -> ChatOutcome:
     if turn.draft("loan_application"):
         lines.append(texts.DRAFT_WAITS)
     return say(with_links("\n".join(lines), choices_for(turn.actor)))
+
+
+def claim(turn: ChatTurn) -> ChatOutcome:
+    """认领: the way to the page where somebody proves who he is; nothing of it in the chat. S1.7, S18.8."""
+    return say(f"{texts.CLAIM}\n{page_link(texts.CLAIM_PAGE, turn.page('/m/identity'))}")
 
 
 _NO_WORDS = {

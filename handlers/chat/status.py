@@ -61,7 +61,9 @@ async def _list(turn: ChatTurn) -> ChatOutcome:
     found = await actions.my_applications(turn.actor, turn.now)
     if not found:
         waits = f"\n{texts.DRAFT_WAITS}" if turn.draft("loan_application") else ""
-        return say(with_links(texts.NO_APPLICATION + waits, menu.choices_for(turn.actor)), IDLE)
+        head = with_links(texts.NO_APPLICATION + waits, menu.choices_for(turn.actor))
+        way = page_link(texts.CLAIM_PAGE, turn.page("/m/identity"))
+        return say(head if turn.actor.staff else f"{head}\n{texts.MAYBE_CLAIM}{way}", IDLE)
     if len(found) == 1:
         return await _show(turn, found[0])
     some = found[:_SHOWN]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from actions import drafts, loans, profile, promises, slips, status, tasks
+from actions import drafts, loans, profile, promises, report_views, slips, status, tasks
 from actions.status import ApplicationView
 from bot.config import SHANGHAI
 from handlers.county import county_context
@@ -18,6 +18,7 @@ from rules.application import yuan
 
 _OWN_KEY = re.compile(r"[A-Za-z0-9_-]{1,22}")
 _INBOX_SHOWN = 99
+FORM = "loan_application"
 _OPEN = frozenset({"awaiting_confirmation", "in_review", "returned", "approved"})
 
 
@@ -32,19 +33,22 @@ async def home(viewer: Viewer) -> web.Response:
     me = await profile.me(viewer.actor)
     applications = await status.my_applications(viewer.actor, viewer.now)
     own_loans = await loans.my_loans(viewer.actor, viewer.on)
-    draft = await drafts.current(viewer.actor, "loan_application", "", viewer.now)
+    draft = await drafts.current(viewer.actor, FORM, "", viewer.now)
     waiting = await tasks.inbox(viewer.actor, viewer.now, limit=_INBOX_SHOWN) if viewer.actor.staff else []
     busy = any(each.own and each.state in _OPEN for each in applications)
     return render(
         viewer,
         "home.html",
         busy=busy,
+        for_another=await drafts.current(viewer.actor, FORM, drafts.FOR_ANOTHER, viewer.now) is not None,
+        named=bool(me.id_number),
         county=viewer.pack.title,
         greeting=f"{me.name}，您好" if me.name else "您好",
         posts="、".join(f"{post.region_name}{post.title}" for post in me.posts),
         draft=draft is not None and bool(draft.state.get("a")),
         tasks=f"有{len(waiting)}件在等您" if waiting else "现在没有",
         application=_in_short(applications),
+        reports="、".join(spec.title for spec, _ in report_views.reports_of(viewer.actor)),
         loan=_owed([loan for loan in own_loans if loan.state == "active"]),
     )
 
@@ -75,8 +79,8 @@ def _owed(active: list[loans.LoanView]) -> str:
 async def apply(viewer: Viewer) -> web.Response:
     """GET /m/apply: the application form, or with ?subject= the answer to a return."""
     subject = viewer.request.query.get("subject", "")
-    if not subject:
-        return render(viewer, "apply.html", subject="", reason="", again=[])
+    if subject in ("", drafts.FOR_ANOTHER):
+        return render(viewer, "apply.html", subject=subject, reason="", again=[])
     if not _OWN_KEY.fullmatch(subject):
         raise HttpError(404)
     application = await status.view(viewer.actor, subject, viewer.now)
@@ -98,7 +102,8 @@ async def application(viewer: Viewer) -> web.Response:
     answers = await status.answers_of(viewer.actor, viewer.key)
     expected = last_day(found.expected_at) if found.expected_at else ""
     rows = rows_of(answers, context, skip=frozenset())
-    return render(viewer, "application.html", it=found, expected=expected, answers=rows)
+    papers = list(context.papers.values()) if found.may_confirm else []
+    return render(viewer, "application.html", it=found, expected=expected, answers=rows, papers=papers)
 
 
 async def my_loans(viewer: Viewer) -> web.Response:

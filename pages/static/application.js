@@ -17,7 +17,14 @@
   for (const control of box.querySelectorAll("[data-act]")) {
     const act = control.dataset.act;
     control.addEventListener(act === "signature" ? "change" : "click", () => once(control, null, async () => {
-      const body = {};
+      const ticks = [...box.querySelectorAll("[data-paper]")], open = ticks.find((each) => !each.checked);
+      if (open) {
+        open.closest("label").previousElementSibling.open = true;
+        open.scrollIntoView({ block: "center" });
+        control.value = "";
+        throw new tx.Refused(422, { error: { code: "incomplete", message: "三份文书都看完、打上勾，才能确认。", field: "consents" } });
+      }
+      const body = { consents: Object.fromEntries(ticks.map((each) => [each.dataset.paper, each.value])) };
       if (act === "code") body.code = box.querySelector("[name=code]").value.trim();
       if (act === "signature") {
         const file = control.files[0];

@@ -86,7 +86,8 @@
 
   /** The steps there are now. Who answers a return is asked only what is to be answered again. */
   function groups() {
-    if (again.length) return ["again", "review", "papers"];
+    const papers = form.fields.some((field) => field.page === "papers" && draft.applies.includes(field.key));
+    if (again.length) return ["again", "review", ...(papers ? ["papers"] : [])];
     return Object.keys(GROUPS).filter((name) => name === "review" || form.fields.some((field) => field.page === name && draft.applies.includes(field.key)));
   }
 
@@ -136,7 +137,7 @@
   function pager(all, number) {
     const back = number > 1 ? el("button", { type: "button", class: "weui-btn weui-btn_default", onclick: () => go(all[number - 2]) }, "上一步") : null;
     const last = number === all.length;
-    const next = el("button", { type: "button", class: "weui-btn weui-btn_primary" }, last ? (subject ? "重新交上去" : "同意并提交") : "下一步");
+    const next = el("button", { type: "button", class: "weui-btn weui-btn_primary" }, last ? (again.length ? "重新交上去" : at === "papers" ? "同意并提交" : "交上去，请他确认") : "下一步");
     next.addEventListener("click", () => once(next, null, () => (last ? handIn() : forward())));
     return el("div", { class: "pager" }, back, next);
   }
@@ -183,6 +184,7 @@
       finished(filed);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (error.code === "prove_identity") { toast(error.message); setTimeout(() => location.assign("/m/identity"), 1500); return; }
       if (error.code === "draft_version") { take(error.body.draft); open("review"); toast("刚在别处改过，请再看一遍"); return; }
       const field = form.fields.find((each) => each.key === error.field);
       if (field) { open(again.includes(field.key) ? "again" : field.page); controls.get(field.key).fault(error.message); controls.get(field.key).node.scrollIntoView({ block: "center" }); return; }

@@ -295,12 +295,17 @@ async def test_what_a_helper_filled_in_waits_for_the_farmers_own_word(world: Wor
     status, view = await helper.get(f"/api/v1/applications/{application.key}")
     assert (status, view["state"], view["own"]) == (200, "awaiting_confirmation", False)
     path = f"/api/v1/applications/{application.key}/confirm"
-    status, body = await helper.post(path, {"code": "000000"})
+    form = (await helper.get("/api/v1/forms/confirmation"))[1]
+    read = {field["paper"]["kind"]: field["paper"]["sha256"] for field in form["fields"]}
+    for consents in ({}, read | {"pledge": "0" * 64}):
+        status, body = await helper.post(path, {"code": "000000", "consents": consents})
+        assert (status, body["error"]["code"]) == (422, "papers_missing")
+    status, body = await helper.post(path, {"code": "000000", "consents": read})
     assert (status, body["error"]["field"]) == (422, "code")
     assert (await fetch("SELECT confirm_tries FROM loan_application"))[0]["confirm_tries"] == 1
-    assert (await helper.post(path, {"signature_file": "A" * 22}))[0] == 404
-    wrong_purpose = await photo(helper, "red")
-    assert (await helper.post(path, {"signature_file": wrong_purpose}))[0] == 400
+    for key in ("A" * 22, await photo(helper, "red")):
+        status, body = await helper.post(path, {"signature_file": key, "consents": read})
+        assert (status, body["error"]["code"]) == (422, "signature_missing")
 
 
 async def test_a_colleague_does_the_tasks_while_somebody_is_away(world: World) -> None:
