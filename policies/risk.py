@@ -59,6 +59,7 @@ class Disposals(Frozen):
     abilities: Value[dict[Ability, str]] = Field(description="S12.2 · rules.disposal.check_disposal")
     willingnesses: Value[dict[Willingness, str]] = Field(description="S12.2 · rules.disposal.check_disposal")
     ways: Value[dict[Way, str]] = Field(description="S12.2 · rules.disposal.check_disposal")
+    maturity_days: Value[tuple[int, ...]] = Field(description="S12.1 · actions.risk_ledger.summary")
     law_role: Value[Role] = Field(description="S12.4 · rules.disposal.is_defaulter")
     law_working_days: Value[Positive] = Field(description="S12.4 · rules.tasks.deadline")
 
