@@ -81,6 +81,10 @@ class LoanView:
     state: str
     next: InstalmentView | None
     overdue_fen: int
+    extended_count: int
+    renewed_from: str | None
+    renewed_by: str | None
+    as_if_due_on: date | None
     instalments: tuple[InstalmentView, ...]
 
 
@@ -255,8 +259,22 @@ async def _view(loan: Loan, on: date) -> LoanView:
         state=loan.state,
         next=unpaid[0] if unpaid else None,
         overdue_fen=sum(line.owed_fen for line in unpaid if line.days_past_due > 0),
+        extended_count=loan.extended_count,
+        renewed_from=await _renewed_from(loan),
+        renewed_by=await _renewed_by(loan),
+        as_if_due_on=loan.as_if_due_on,
         instalments=lines,
     )
+
+
+async def _renewed_from(loan: Loan) -> str | None:
+    found = await Loan.get_or_none(id=loan.renewed_from_id) if loan.renewed_from_id else None
+    return found.number if found else None
+
+
+async def _renewed_by(loan: Loan) -> str | None:
+    found = await Loan.get_or_none(renewed_from_id=loan.id) if loan.state == "renewed" else None
+    return found.number if found else None
 
 
 def _line(row: Instalment, on: date) -> InstalmentView:

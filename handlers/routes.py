@@ -26,8 +26,8 @@ from handlers.flight import Flights
 from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, staff
-from handlers.pages import reports as report_pages
 from handlers.pages import identity as identity_pages
+from handlers.pages import reports as report_pages
 from handlers.pages import slips as slip_pages
 from handlers.pages.base import page
 
@@ -68,6 +68,9 @@ API = (
     endpoint("POST", "/api/v1/loans/{key}/repayments", loans.record_repayment, status=201),
     endpoint("POST", "/api/v1/loans/{key}/reversals", loans.reverse, errors=(404, 409)),
     endpoint("GET", "/api/v1/loans/{key}/payoff", loans.payoff),
+    endpoint("GET", "/api/v1/loans/{key}/changes", loans.changes),
+    endpoint("POST", "/api/v1/loans/{key}/extension", loans.extend, errors=(404,)),
+    endpoint("POST", "/api/v1/loans/{key}/renewal", loans.renew, status=201, errors=(404, 409)),
     endpoint("GET", "/api/v1/reports", reports.listed),
     endpoint("GET", "/api/v1/reports/{name}", reports.show, files=(reports.XLSX, reports.PNG)),
     endpoint("GET", "/api/v1/reports/{name}/loans", reports.loans),

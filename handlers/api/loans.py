@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from actions import loans, repayments
+from actions import easing, loans, repayments
 from handlers.api.paging import Listed
 from handlers.endpoint import Call, In, Out, Page, Query
 from handlers.errors import HttpError
+from rules.easing import Review
 
 
 class InstalmentOut(Out):
@@ -41,6 +42,12 @@ class LoanOut(Out):
     state: str
     next: InstalmentOut | None
     overdue_fen: int
+    extended_count: int
+    renewed_from: str | None = Field(description="Number of the loan that this one renews.")
+    renewed_by: str | None = Field(description="Number of the loan that renews this one.")
+    as_if_due_on: date | None = Field(
+        description="From when it would be overdue had nothing been renewed or extended."
+    )
 
 
 class ScheduleOut(Out):
@@ -96,6 +103,51 @@ class PayoffOut(Out):
     saved_fen: int = Field(description="Interest of later days that is not charged then.")
 
 
+class ReviewIn(In):
+    """What the bank found when it looked at the loan before its maturity."""
+
+    reviewed_on: date
+    still_qualified: bool
+    own_wish: bool
+    guarantee_in_place: bool
+    subsidy_in_place: bool
+    able_to_repay: bool
+    cause: str = Field("", max_length=40, description="Extension: a cause beyond his control, by the pack.")
+
+
+class ExtensionIn(ReviewIn):
+    """展期: the new maturity."""
+
+    maturity_on: date
+
+
+class RenewalIn(ReviewIn):
+    """续贷: the new loan that takes the unpaid principal over."""
+
+    number: str = Field(min_length=1, max_length=40)
+    annual_rate_bp: int = Field(ge=0, le=10_000)
+    term_months: int = Field(gt=0, le=600)
+    method: Literal["interest_only", "bullet", "equal_instalment", "equal_principal", "fixed", "flat"]
+    settlement_cycle: Literal["monthly", "quarterly"] | None = None
+    fixed_fen: int = Field(0, ge=0, le=10**13)
+
+
+class ChangeOut(Out):
+    """A change of plan: early, extension, renewal, reversal; of this loan or of one it renews."""
+
+    number: str
+    kind: str
+    on_day: date
+    recorded_at: datetime
+    facts: dict[str, Any]
+
+
+class ChangesOut(Out):
+    """The latest change first."""
+
+    items: list[ChangeOut]
+
+
 async def listed(call: Call, query: Page) -> Listed[LoanOut]:
     """One's own loans, the newest first."""
     rows = await loans.my_loans(call.actor, call.on)
@@ -143,3 +195,32 @@ async def payoff(call: Call, key: str, query: PayoffQuery) -> PayoffOut:
     """What would settle the loan on a day, today or later."""
     found = await repayments.payoff(call.actor, key, query.on or call.on, call.pack, call.on)
     return PayoffOut.model_validate(found)
+
+
+async def extend(call: Call, key: str, body: ExtensionIn) -> LoanOut:
+    """展期: give a loan more time; what is overdue stays overdue."""
+    await easing.extend(call.actor, key, body.maturity_on, _review(body), call.pack, call.now)
+    return await loan_of(call, key)
+
+
+async def renew(call: Call, key: str, body: RenewalIn) -> LoanOut:
+    """续贷: a new loan takes the principal over, without money; the chain keeps its history."""
+    given = easing.Renewal(
+        body.number,
+        body.annual_rate_bp,
+        body.term_months,
+        body.method,
+        body.settlement_cycle,
+        body.fixed_fen,
+    )
+    made = await easing.renew(call.actor, key, given, _review(body), call.pack, call.now)
+    return await loan_of(call, made.key)
+
+
+def _review(body: ReviewIn) -> Review:
+    return Review(**{name: getattr(body, name) for name in ReviewIn.model_fields})
+
+
+async def changes(call: Call, key: str) -> ChangesOut:
+    """What happened to the plan of a loan and of those it renews."""
+    return ChangesOut(items=[ChangeOut.model_validate(row) for row in await easing.history(call.actor, key)])
