@@ -82,25 +82,27 @@ class Row:
     figures: Mapping[str, Any]
     measured: Share
     before: Share
-    trend: Sequence[int | None]
+    days: Sequence[date]
     place: int | None = None
     above: bool | None = None
+
+    @property
+    def trend(self) -> list[int | None]:
+        """The rate in basis points on each of the days; None on a day without figures."""
+        shares = zip(*(self.figures.get(f"{name}_trend") or () for name in ("part", "whole")), strict=True)
+        found = dict(
+            zip(
+                self.figures.get("trend_days") or (), (share_bp(Share(*each)) for each in shares), strict=True
+            )
+        )
+        return [found.get(day) for day in self.days]
 
 
 def row_of(code: str, name: str, figures: Mapping[str, Any], measured: Column, days: Sequence[date]) -> Row:
     """A line from the figures of a query."""
     part, whole = measured.of
     before = Share(figures.get("part_before") or 0, figures.get("whole_before") or 0)
-    return Row(code, name, figures, Share(figures[part], figures[whole]), before, _trend(figures, days))
-
-
-def _trend(figures: Mapping[str, Any], days: Sequence[date]) -> list[int | None]:
-    shares = [
-        Share(p, w)
-        for p, w in zip(*(figures.get(f"{n}_trend") or () for n in ("part", "whole")), strict=True)
-    ]
-    found = dict(zip(figures.get("trend_days") or (), map(share_bp, shares), strict=True))
-    return [found.get(day) for day in days]
+    return Row(code, name, figures, Share(figures[part], figures[whole]), before, days)
 
 
 def sum_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class LoansBehind:
     level: str
     code: str
     name: str
-    day: date | None
+    day: date
     figure_fen: int
     loans: int
     amount_fen: int

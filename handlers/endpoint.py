@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -103,6 +103,8 @@ class Endpoint:
     errors: tuple[int, ...] = ()
     raw: str = ""
     """Not JSON: `upload` reads its own body, `file` answers bytes."""
+    files: tuple[str, ...] = ()
+    """Media types that it may answer with instead of JSON, when the query asks for one."""
 
     @property
     def name(self) -> str:
@@ -124,7 +126,10 @@ class Endpoint:
         if self.raw:
             return await self._serve_raw(call, key, arguments)
         if key is None:
-            return self._respond(await self._answer(call, arguments))
+            found = await self.work(call, **arguments)
+            if isinstance(found, web.StreamResponse):
+                return found
+            return self._respond(self._rendered(found))
         digest = body_digest(request, raw)
         return self._respond(
             await once(
@@ -133,7 +138,9 @@ class Endpoint:
         )
 
     async def _answer(self, call: Call, arguments: dict[str, Any]) -> Answer:
-        found = await self.work(call, **arguments)
+        return self._rendered(await self.work(call, **arguments))
+
+    def _rendered(self, found: Any) -> Answer:
         if self.answer is None:
             return Answer(204, None)
         if not isinstance(found, BaseModel):
@@ -221,13 +228,14 @@ def endpoint(
     headers: tuple[str, ...] = (),
     errors: tuple[int, ...] = (),
     raw: str = "",
+    files: tuple[str, ...] = (),
 ) -> Endpoint:
     """Read the signature of `work`. `once`: whether an Idempotency-Key is needed (default: on every POST)."""
     signature = inspect.signature(work, eval_str=True)
     names = tuple(re.findall(r"{(\w+)}", path))
     body = signature.parameters.get("body")
     query = signature.parameters.get("query")
-    answer = signature.return_annotation
+    answer = _json_part(signature.return_annotation)
     return Endpoint(
         method, path, work,
         body=TypeAdapter(body.annotation) if body else None,
@@ -240,4 +248,11 @@ def endpoint(
         headers=headers,
         errors=errors,
         raw=raw,
+        files=files,
     )  # fmt: skip
+
+
+def _json_part(annotation: Any) -> Any:
+    """What is answered as JSON: the part of a union that is no response by itself."""
+    parts = [each for each in get_args(annotation) if each is not web.Response]
+    return parts[0] if web.Response in get_args(annotation) and len(parts) == 1 else annotation

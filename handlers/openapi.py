@@ -16,6 +16,7 @@ from handlers.keys import OPENAPI
 from handlers.login import CSRF_HEADER
 
 _REF = "#/components/schemas/{model}"
+_PAPERS = ("image/jpeg", "image/png", "application/pdf")
 _WHY = {
     400: "The request is not as described here; `error.field` names the part.",
     401: "No session, or it is over: log in again.",
@@ -164,7 +165,7 @@ def _request_body(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any] | Non
         binary: dict[str, Any] = {"schema": {}}
         part = {"type": "string", "contentMediaType": "application/octet-stream"}
         form = {"type": "object", "required": ["file"], "properties": {"file": part}}
-        kinds = dict.fromkeys(("image/jpeg", "image/png", "application/pdf"), binary)
+        kinds = dict.fromkeys(endpoint.files or _PAPERS, binary)
         return {"required": True, "content": {"multipart/form-data": {"schema": form}, **kinds}}
     if endpoint.body is None:
         return None
@@ -173,11 +174,14 @@ def _request_body(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any] | Non
 
 def _success(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     if endpoint.raw == "file":
-        kinds = ("image/jpeg", "image/png", "application/pdf")
+        kinds = endpoint.files or _PAPERS
         return {"description": "The file.", "content": {kind: {"schema": {}} for kind in kinds}}
     if endpoint.answer is None:
         return {"description": "Done."}
-    return {"description": "Done.", "content": {"application/json": {"schema": schemas.answer(endpoint)}}}
+    files: dict[str, Any] = {kind: {"schema": {}} for kind in endpoint.files}
+    return {
+        "description": "Done.", "content": {"application/json": {"schema": schemas.answer(endpoint)}} | files,
+    }  # fmt: skip
 
 
 def _error(why: str) -> dict[str, Any]:

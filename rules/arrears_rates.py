@@ -35,14 +35,13 @@ class Share:
 
 def share_bp(share: Share) -> int | None:
     """The share in basis points, rounded half up; None where there is no whole. Clause: S12.5."""
-    exact = share.exact
-    return None if exact is None else int(exact * _WHOLE_BP + Fraction(1, 2))
+    part, whole = share.part_fen, share.whole_fen
+    return (2 * part * _WHOLE_BP + whole) // (2 * whole) if whole > 0 else None
 
 
 def is_above(share: Share, line_bp: int) -> bool | None:
     """Is the share above the line? On the line is not above it. None: there is no whole. Clause: S12.5."""
-    exact = share.exact
-    return None if exact is None else exact * _WHOLE_BP > line_bp
+    return share.part_fen * _WHOLE_BP > line_bp * share.whole_fen if share.whole_fen > 0 else None
 
 
 def share_words(share: Share, line_bp: int | None = None) -> str:
