@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -274,19 +273,41 @@ class Colleague:
     role: str
 
 
-async def colleagues(actor: Actor, key: str, now: datetime) -> Sequence[Colleague]:
-    """Who may be made responsible for an entry. Raises NotFound. Clause: S12.2."""
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen for an entry: codes with their words, who, and the last day."""
+
+    cause: dict[str, str]
+    ability: dict[str, str]
+    willingness: dict[str, str]
+    way: dict[str, str]
+    last_day: date
+    colleagues: tuple[Colleague, ...]
+
+
+async def choices(actor: Actor, key: str, pack: Pack, now: datetime) -> Choices:
+    """What can be chosen for an entry, with the words for it. Raises NotFound. Clause: S12.2."""
     _, loan = await _access(actor, key)
-    on = on_day(now)
+    held, on = pack.contents.disposal, on_day(now)
+    return Choices(
+        cause={cause.code: cause.name for cause in held.causes.on(on)},
+        ability={code.value: name for code, name in held.abilities.on(on).items()},
+        willingness={code.value: name for code, name in held.willingnesses.on(on).items()},
+        way={code.value: name for code, name in held.ways.on(on).items()},
+        last_day=on + timedelta(days=held.by_max_days.on(on)),
+        colleagues=await _colleagues(loan, on),
+    )
+
+
+async def _colleagues(loan: Loan, on: date) -> tuple[Colleague, ...]:
     rows = await database.fetch(
-        """SELECT x.key, x.name_sealed, p.role, p.region, p.organisation_id FROM post p
-           JOIN person x ON x.id = p.person_id
+        """SELECT x.key, x.name_sealed, p.role, p.region FROM post p JOIN person x ON x.id = p.person_id
            WHERE p.county = $1 AND p.from_on <= $2 AND coalesce(p.to_on, $2) >= $2
              AND ((p.role = 'bank_officer' AND p.organisation_id = $3)
                OR (p.role = 'guarantor_officer' AND p.organisation_id = $4)
                OR p.role IN ('cadre', 'town_clerk'))
            ORDER BY p.id""",
-        actor.county,
+        loan.county,
         on,
         loan.bank_id,
         loan.guarantor_id,
@@ -298,16 +319,4 @@ async def colleagues(actor: Actor, key: str, now: datetime) -> Sequence[Colleagu
         for row in rows
         if covers(row["region"], loan.village)
     }
-    return list(found.values())
-
-
-async def choices(pack: Pack, now: datetime) -> dict[str, dict[str, str]]:
-    """What can be chosen, with the words for it. Clause: S12.2."""
-    held, on = pack.contents.disposal, on_day(now)
-    return {
-        "cause": {cause.code: cause.name for cause in held.causes.on(on)},
-        "ability": {code.value: name for code, name in held.abilities.on(on).items()},
-        "willingness": {code.value: name for code, name in held.willingnesses.on(on).items()},
-        "way": {code.value: name for code, name in held.ways.on(on).items()},
-        "by_on": {"max": (on + timedelta(days=held.by_max_days.on(on))).isoformat()},
-    }
+    return tuple(found.values())
