@@ -25,6 +25,7 @@ class BatchView:
     """A file and how far it is. `repeated`: the same file was worked off before, nothing is left to do."""
 
     key: str
+    county: str
     kind: str
     file_name: str
     state: str
@@ -55,7 +56,7 @@ async def hand_in(actor: Actor, kind: str, file_name: str, spool: Spool, now: da
     Files that are worked off with rows refused are tried again: what they waited for may be there by now.
     Raises RuleRefused, NotFound. Clause: S12.1, S17.2.
     """
-    post, table = _officer(actor), table_of(kind)
+    post, table = officer(actor), table_of(kind)
     digest = spool.finish()
     if not spool.size:
         raise RuleRefused("S12.1", "文件是空的。", code="empty", field="file")
@@ -136,7 +137,8 @@ def _is_through(batch: ImportBatch) -> bool:
     return batch.state == "done" and not batch.refused
 
 
-def _officer(actor: Actor) -> HeldPost:
+def officer(actor: Actor) -> HeldPost:
+    """The post by which the actor hands files in. Raises RuleRefused. Clause: S17.1."""
     for post in actor.posts:
         if post.role == "bank_officer":
             return post
@@ -153,7 +155,7 @@ async def view(actor: Actor, key: str) -> BatchView:
 
 async def listed(actor: Actor, after: str | None, limit: int) -> tuple[list[BatchView], bool]:
     """The bank's files, the newest first, and whether there are more. Raises NotFound. Clause: S17.2."""
-    post = _officer(actor)
+    post = officer(actor)
     rows = ImportBatch.filter(county=actor.county, bank_id=post.organisation_id, region=post.region)
     if after is not None:
         rows = rows.filter(id__lt=(await _access_batch(actor, after)).id)
@@ -162,7 +164,7 @@ async def listed(actor: Actor, after: str | None, limit: int) -> tuple[list[Batc
 
 
 async def _access_batch(actor: Actor, key: str) -> ImportBatch:
-    post = _officer(actor)
+    post = officer(actor)
     batch = await ImportBatch.get_or_none(
         key=key, county=actor.county, bank_id=post.organisation_id, region=post.region
     )
@@ -199,7 +201,7 @@ def view_of(batch: ImportBatch, *, repeated: bool = False) -> BatchView:
     total = batch.bytes_total
     percent = 100 if batch.state == "done" else batch.bytes_read * 100 // total if total else 0
     return BatchView(
-        batch.key, batch.kind, batch.file_name, batch.state, batch.reason, min(percent, 100),
+        batch.key, batch.county, batch.kind, batch.file_name, batch.state, batch.reason, min(percent, 100),
         batch.rows_read, batch.accepted, batch.unchanged, batch.refused, batch.created_at,
         batch.finished_at, repeated,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from actions import files
+from actions import files, import_run, imports
 from bot.runtime import Runtime
 from bot.wechat.errors import WeChatError
 from handlers.chat.late import late_reply, late_turn
@@ -28,8 +28,15 @@ async def fetch_media(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         await files.media_lost(key)
 
 
+async def run_import(runtime: Runtime, payload: Mapping[str, Any]) -> None:
+    """Work off a file that a bank handed in, from where it stands."""
+    batch = await imports.find(str(payload["key"]))
+    await import_run.work(batch.key, runtime.packs.by_county(batch.county), runtime.now())
+
+
 ENTRYPOINTS: Mapping[str, Callable[[Runtime, Mapping[str, Any]], Awaitable[None]]] = {
     "late_reply": late_reply,
     "late_turn": late_turn,
     "fetch_media": fetch_media,
+    "run_import": run_import,
 }
