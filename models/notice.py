@@ -138,3 +138,22 @@ class QuotaUse(Row):
     class Meta:
         table = "quota_use"
         unique_together = [("account", "api", "day")]
+
+
+class DeliveryCount(Row):
+    """How many deliveries of the last `hours` stand how, by town and channel: replaced every few minutes.
+
+    Standing: waiting, accepted, delivered, refused, uncertain, dropped. An empty town: whose village we do
+    not know.
+    """
+
+    hours = fields.IntField()
+    town = fields.CharField(max_length=12)
+    channel = fields.CharField(max_length=16)
+    standing = fields.CharField(max_length=10)
+    deliveries = fields.IntField()
+    counted_at = fields.DatetimeField()
+
+    class Meta:
+        table = "delivery_count"
+        unique_together = [("county", "hours", "town", "channel", "standing")]
