@@ -30,8 +30,12 @@ cli = typer.Typer(
 )
 jobs = typer.Typer(no_args_is_help=True, help="What runs by the clock.")
 policy = typer.Typer(no_args_is_help=True, help="County packs: what differs between counties, with sources.")
+imports = typer.Typer(no_args_is_help=True, help="A bank's loans and repayments from CSV or xlsx files.")
+exports = typer.Typer(no_args_is_help=True, help="What goes back out as spreadsheets.")
 audit = typer.Typer(no_args_is_help=True, help="The chain over the audit trail.")
 cli.add_typer(jobs, name="job")
+cli.add_typer(imports, name="import")
+cli.add_typer(exports, name="export")
 cli.add_typer(audit, name="audit")
 cli.add_typer(policy, name="policy")
 console = Console()
@@ -239,6 +243,142 @@ def demo_data(
                     )
                 except ValueError as error:
                     raise DatabaseError(str(error)) from error
+
+    _run(run)
+
+
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV or xlsx files")]
+CountyName = Annotated[str, typer.Option(help="pack name; empty: the county whose banks are in the database")]
+BankName = Annotated[str, typer.Option(help="name of the bank; empty: as the rows say, or the only one")]
+
+
+@imports.command("loans")
+def import_loans(files: Files, county: CountyName = "", bank: BankName = "") -> None:
+    """Import loans; people and schedules come with them. The same file again changes nothing."""
+    _import("loans", files, county, bank)
+
+
+@imports.command("repayments")
+def import_repayments(files: Files, county: CountyName = "", bank: BankName = "") -> None:
+    """Import repayments by the bank's serial numbers. The same file again changes nothing."""
+    _import("repayments", files, county, bank)
+
+
+@imports.command("template")
+def import_template(
+    kind: Annotated[str, typer.Argument(help="loans or repayments")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="where to write the xlsx file")],
+) -> None:
+    """Write a workbook to fill in, with notes and drop-downs."""
+    from handlers.import_sheets import template
+    from rules.columns import TABLES
+
+    if kind not in TABLES:
+        raise typer.BadParameter(f"one of {', '.join(TABLES)}", param_hint="KIND")
+    out.write_bytes(template(TABLES[kind], {}))
+    console.print(f"{out}: {TABLES[kind].title}导入模板", highlight=False)
+
+
+def _import(kind: str, files: list[Path], county: str, bank: str) -> None:
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> bool:
+        from bot import app
+
+        async with app.open_runtime(settings) as runtime:
+            pack = await _county(runtime, county)
+            fine = [await _import_file(runtime, pack, kind, path, bank) for path in files]
+        return all(fine)
+
+    if not _run(run):
+        raise typer.Exit(1)
+
+
+async def _county(runtime: Any, name: str) -> Any:
+    from actions import import_scope
+
+    if name:
+        return runtime.packs[name]
+    found = [pack for pack in runtime.packs if (await import_scope.bodies(pack.county))[0]]
+    if len(found) != 1:
+        names = ", ".join(pack.name for pack in found or runtime.packs)
+        raise DatabaseError(f"say which county with --county: {names}")
+    return found[0]
+
+
+async def _import_file(runtime: Any, pack: Any, kind: str, path: Path, bank: str) -> bool:
+    """Import one file with a bar; False when nothing of it could be read, or it broke off."""
+    import hashlib
+
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from actions import import_run
+    from actions import imports as batches
+    from bot.errors import RuleRefused
+    from handlers.import_sheets import error_lines
+
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        try:
+            batch = await batches.hand_in_local(pack, kind, bank, path.name, digest, size, runtime.now())
+        except RuleRefused as refused:
+            raise DatabaseError(refused.message) from refused
+        if batch.repeated:
+            console.print(f"{path.name}: 这个文件已经导入过，没有变化。", highlight=False)
+            return True
+        columns = (TextColumn(path.name), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+            line = bar.add_task("", total=100)
+            batch = await import_run.run(
+                batch.key, file, pack, runtime.now(),
+                lambda seen: bar.update(line, completed=seen.percent, description=f"{seen.rows_read} 行"),
+            )  # fmt: skip
+    words = f"{path.name}: 读了{batch.rows_read}行，导入{batch.accepted}行，已经有{batch.unchanged}行"
+    console.print(f"{words}，没有导入{batch.refused}行。{escape(batch.reason)}", highlight=False)
+    if batch.refused:
+        result, after = path.with_name(f"{path.stem}.result.csv"), 0
+        with result.open("wb") as out:
+            out.write(error_lines([], first=True))
+            while rows := await batches.row_errors(batch.key, after):
+                out.write(error_lines([error for _, error in rows], first=False))
+                after = rows[-1][0]
+        console.print(f"没有导入的行和原因：{result}", highlight=False, soft_wrap=True)
+    return batch.state == "done"
+
+
+@exports.command("feedback")
+def export_feedback(
+    month: Annotated[str, typer.Option(help="such as 2026-10")],
+    county: CountyName = "",
+    bank: Annotated[str, typer.Option(help="name of the bank; empty: all")] = "",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="the xlsx file to write")] = None,
+) -> None:
+    """Write what was due, repaid and overdue in a month, loan by loan."""
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> None:
+        import shutil
+
+        from actions import feedback
+        from bot import app
+        from bot.errors import RuleRefused
+        from handlers import import_sheets
+
+        async with app.open_runtime(settings) as runtime:
+            pack = await _county(runtime, county)
+            try:
+                wanted = await feedback.wanted_of(pack.county, month, bank)
+            except RuleRefused as refused:
+                raise DatabaseError(refused.message) from refused
+            with console.status(f"{pack.title} {month} …"):
+                title = f"{pack.title} {month} 应还、已还、逾期反馈"
+                file, count = await import_sheets.feedback(feedback.rows(wanted), title)
+            path = out or Path(f"feedback-{pack.name}-{month}.xlsx")
+            with file, path.open("wb") as target:
+                shutil.copyfileobj(file, target)
+        console.print(f"{path}: {count} 笔", highlight=False)
 
     _run(run)
 
