@@ -66,6 +66,10 @@ KEPT_AS_IS = "好，没有动。"
 REJECTED_ADVICE = "把上面说的事办好，就可以再申请。有不同意见，找村干部，或者到{centre}反映。"
 NO_APPLICATION = "您还没有申请过。"
 NO_LOAN = "您名下没有贷款。"
+NO_LOAN_TO_SETTLE = "您名下没有要还的贷款。"
+HOW_TO_SETTLE = (
+    "利息只算到还的那天，明天还就多一天。先还一部分也行，以后的利息会少。到放款的银行办，或者发“人工”。"
+)
 
 
 SLIP_WHICH = "还的是哪一笔？点一下，或者回前面的数字："
@@ -122,6 +126,10 @@ _CLOSE_WORDS_OF = {
     "identity_check": {"是本人": "confirmed", "不是本人": "not_him"},
     "binding_check": {"同意更正": "confirmed", "不同意": "refused"},
     "vacancy": {"已经安排好了": "filled"},
+    "warning_measure": {"已经办了": "done", "办不了": "not_done"},
+    "early_repayment": {"谈好了": "agreed", "没谈成": "not_agreed"},
+    "abnormal": {"去看过了": "seen", "没有找到人": "not_found"},
+    "hand_to_law": {"已经移交": "handed_over"},
 }
 
 

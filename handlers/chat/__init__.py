@@ -35,6 +35,12 @@ CHAT_ROUTES: tuple[ChatRoute, ...] = (
         pattern=re.compile("家里(?:有|出)(?:了)?(?:点|急|大)?事|(?:住院|生病|病了|去世|过世|遭灾|受灾)"),
     ),
     ChatRoute(
+        "payoff",
+        acting=loans.payoff,
+        words=("提前还款", "提前还", "提前还清", "提前还清要多少钱", "还清要多少钱", "结清"),
+        pattern=re.compile("提前.{0,6}(?:还|结清)|(?:还清|结清).{0,4}多少"),
+    ),
+    ChatRoute(
         repay.NAME,
         acting=repay.paid,
         keys=("PAID",),

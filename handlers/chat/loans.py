@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import date
 
 from actions import loans as actions
+from actions import repayments
 from actions.loans import LoanView
+from actions.repayments import Payoff
 from handlers import texts
 from handlers.chat import menu
 from handlers.chat.links import page_link, with_links
 from handlers.chat.talk import ChatOutcome, ChatTurn, say
+from handlers.forms.choices import METHOD_WORDS
 from rules.application import yuan
 
 _SHOWN = 5
-_METHODS = {"interest_only": "按期付息，到期还本", "bullet": "到期一次还清"}
 
 
 async def my_loans(turn: ChatTurn) -> ChatOutcome:
@@ -30,13 +32,42 @@ async def my_loans(turn: ChatTurn) -> ChatOutcome:
     return say("\n\n".join(parts))
 
 
+async def payoff(turn: ChatTurn) -> ChatOutcome:
+    """提前还清要多少钱: what settles each running loan today, and how to do it. Clause: S11.4."""
+    found = await actions.my_loans(turn.actor, turn.on)
+    running = [loan for loan in found if loan.state == "active"]
+    if not running:
+        return say(with_links(texts.NO_LOAN_TO_SETTLE, menu.choices_for(turn.actor)))
+    parts = []
+    for loan in running[:_SHOWN]:
+        quote = await repayments.payoff(turn.actor, loan.key, turn.on, turn.pack, turn.on)
+        parts.append(say_payoff(loan, quote))
+    if len(running) > _SHOWN:
+        parts.append(f"还有{len(running) - _SHOWN}笔：{page_link(texts.ALL_LOANS, turn.page('/m/loans'))}")
+    return say("\n\n".join([*parts, texts.HOW_TO_SETTLE]))
+
+
+def say_payoff(loan: LoanView, quote: Payoff) -> str:
+    """What settles a loan on a day, by parts, and what that saves."""
+    penalty = f"，罚息{yuan(quote.penalty_fen)}" if quote.penalty_fen else ""
+    lines = [
+        f"贷款 {loan.number}：今天（{texts.long_day(quote.on)}）全部还清，要{yuan(quote.total_fen)}。",
+        f"其中本金{yuan(quote.principal_fen)}，利息{yuan(quote.interest_fen)}{penalty}。",
+    ]
+    if quote.saved_fen:
+        lines.append(f"比等到期再还，少付利息{yuan(quote.saved_fen)}。")
+    return "\n".join(lines)
+
+
 def describe(loan: LoanView, on: date) -> str:
     """A loan in a few lines; what is past its day is said once, as past."""
+    if loan.state == "renewed":
+        return f"贷款 {loan.number}：{yuan(loan.principal_fen)}，已经续贷，新的借据号是{loan.renewed_by}。"
     if loan.state != "active":
         return f"贷款 {loan.number}：{yuan(loan.principal_fen)}，已经还清。"
     lines = [
         f"贷款 {loan.number}：{yuan(loan.principal_fen)}，还欠本金{yuan(loan.balance_fen)}",
-        f"{_METHODS.get(loan.method, loan.method)}，{texts.long_day(loan.maturity_on)}到期",
+        f"{METHOD_WORDS.get(loan.method, loan.method)}，{texts.long_day(loan.maturity_on)}到期",
     ]
     first = loan.next
     if first is not None and first.due_on >= on:

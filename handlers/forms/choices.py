@@ -30,6 +30,26 @@ METHODS = Choices(
     )
 )
 
+BANK_METHODS = Choices(
+    (
+        *METHODS,
+        Choice("equal_instalment", "每期还一样多（等额本息）", ("等额本息", "每月一样多")),
+        Choice("equal_principal", "每期本金一样多（等额本金）", ("等额本金",)),
+        Choice("flat", "本金利息每期都一样（等本等息）", ("等本等息",)),
+        Choice("fixed", "每期还约定的钱数", ("固定金额", "约定金额")),
+    )
+)
+"""What a contract may say; the application form asks for the two that farmers choose between."""
+
+METHOD_WORDS: Mapping[str, str] = {
+    "interest_only": "按期付息，到期还本",
+    "bullet": "到期一次还清",
+    "equal_instalment": "每期还一样多",
+    "equal_principal": "每期本金一样多，利息越还越少",
+    "flat": "每期本金和利息都一样",
+    "fixed": "每期还约定的钱数",
+}
+
 _INDUSTRY_WORDS: Mapping[str, tuple[str, ...]] = {
     "bees": ("养蜂", "蜜蜂", "蜂蜜", "蜂箱"),
     "vegetables": ("蔬菜", "种菜", "大棚菜", "蔬菜大棚", "辣椒", "西红柿", "黄瓜"),
@@ -70,3 +90,8 @@ def kind_choices(kinds: Iterable[str]) -> Choices:
     """The kinds of applicants that the county serves, in our order. Clause: S3.1, S3.3."""
     served = set(kinds)
     return Choices(choice for choice in KINDS if choice.value in served)
+
+
+def finding_choices(pack: Pack, on: date) -> Choices:
+    """What a visit after the loan may find, as the pack names it. Clause: S9.1."""
+    return Choices(Choice(each.code, each.name) for each in pack.contents.warning.findings.on(on))

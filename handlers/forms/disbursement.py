@@ -6,7 +6,7 @@ import re
 
 from bot.dialog import Answers, Choice, Context, Field, Form
 from handlers.forms.checks import clean_code
-from handlers.forms.choices import METHODS
+from handlers.forms.choices import BANK_METHODS
 
 VERSION = 1
 
@@ -106,7 +106,18 @@ DISBURSEMENT = Form(
             "choice",
             "还款方式",
             "合同定的还款方式是？",
-            choices=METHODS,
+            choices=BANK_METHODS,
+            page="loan",
+        ),
+        Field(
+            "fixed_amount",
+            "money",
+            "每期还多少",
+            "合同定的每期还多少钱？",
+            example="1000",
+            minimum=1,
+            maximum="applied_fen",
+            when={"method": ("fixed",)},
             page="loan",
         ),
         Field(

@@ -72,8 +72,7 @@ def visit_report(answers: Mapping[str, Any], client_id: str, device_at: datetime
         longitude=place.get("longitude"),
         accuracy_m=place.get("accuracy_m"),
         findings={
-            "lives_there": answers.get("lives_there"),
-            "project_real": answers.get("project_real"),
+            **{name: answers[name] for name in ("lives_there", "project_real") if name in answers},
             "seen": list(answers.get("findings") or ()),
         },
         remark=answers.get("remark") or "",
@@ -93,6 +92,7 @@ def disbursement(answers: Mapping[str, Any]) -> Disbursement:
         term_months=answers["term"],
         method=answers["method"],
         settlement_cycle=answers.get("settlement_cycle"),
+        fixed_fen=answers.get("fixed_amount") or 0,
     )
 
 

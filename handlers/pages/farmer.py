@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from actions import drafts, loans, profile, promises, report_views, slips, status, tasks
+from actions import drafts, loans, profile, promises, repayments, report_views, slips, status, tasks
 from actions.status import ApplicationView
 from bot.config import SHANGHAI
 from handlers.county import county_context
 from handlers.errors import HttpError
+from handlers.forms.choices import METHOD_WORDS
 from handlers.pages.base import Viewer, render
 from handlers.pages.rows import rows_of
 from rules.application import yuan
@@ -115,10 +116,14 @@ async def loan(viewer: Viewer) -> web.Response:
     """GET /m/loans/{key}: what is to be paid when, what was said of it; the borrower reports a repayment."""
     own = any(each.key == viewer.key for each in await loans.my_loans(viewer.actor, viewer.on))
     said = await promises.of_loan(viewer.actor, viewer.key)
+    shown = await loans.view_loan(viewer.actor, viewer.key, viewer.on)
+    quote = await repayments.payoff(viewer.actor, viewer.key, viewer.on, viewer.pack, viewer.on)
     return render(
         viewer,
         "loan.html",
-        it=await loans.view_loan(viewer.actor, viewer.key, viewer.on),
+        it=shown,
+        payoff=quote if shown.state == "active" and quote.total_fen else None,
+        method_words=METHOD_WORDS,
         own=own,
         slips=await slips.of_loan(viewer.actor, viewer.key),
         promised=next((each for each in said if each.state == "open"), None),

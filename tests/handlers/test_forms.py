@@ -510,7 +510,8 @@ def test_a_disbursement_within_its_limits_holds_s4_7() -> None:
         ({"disbursed_on": "2026-11-19"}, "disbursed_on"),
         ({"account": "6228 abc"}, "account"),
         ({"account": "123"}, "account"),
-        ({"method": "equal_instalment"}, "method"),
+        ({"method": "usury"}, "method"),
+        ({"method": "fixed", "fixed_amount": 3_000_001}, "fixed_amount"),
         ({"number": ""}, "number"),
     ],
 )
