@@ -14,7 +14,7 @@ from actions.notices import wake
 from bot.queue import enqueue
 from policies import Pack
 from rules.delivery import RECEIPT_CHANNELS, next_rung
-from rules.notices import Channel, DeliveryState, NoticeClass, NoticePolicy
+from rules.notices import Channel, DeliveryState, NoticePolicy
 
 log = structlog.get_logger(__name__)
 S = DeliveryState
@@ -105,8 +105,6 @@ def _next(final: Final, policy: NoticePolicy) -> Channel | None:
         return None  # the pack was changed meanwhile
     if final.state is S.SENT and final.channel in RECEIPT_CHANNELS:
         return None  # accepted, and no receipt ever came
-    if final.state is S.UNCERTAIN and policy.notice_class is not NoticeClass.COLLECTION:
-        return None  # it may have arrived; only a debt is then handed to a person
     return next_rung(policy.ladder, final.channel, final.state, policy.notice_class, accepted=final.accepted)
 
 

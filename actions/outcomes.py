@@ -150,21 +150,15 @@ def _apply(result: Result, policy: RetryPolicy, quiet: QuietHours, now: datetime
 
 
 def _after_unknown(result: Result, unsure_since: datetime, policy: RetryPolicy, now: datetime) -> Move:
-    """Nobody knows whether it was sent: again, if WeChat recognises the repeat or if one too few is worse."""
+    """Nobody knows whether it was sent: when the rule says again, after a crash at once; when WeChat does not
+    answer, after a pause that grows: five tries last five minutes, within which it recognises the repeat.
+    """
     attempt = result.attempt
+    lost = result.outcome is Outcome.LOST
+    pause = PAUSE * 2 ** (attempt.number - 1)
+    at = now if lost else spread(now + pause, f"{attempt.delivery_id}", PAUSE)
     same = attempt.channel is Channel.TEMPLATE and now < unsure_since + SAME_MESSAGE
-    if same and result.outcome is Outcome.LOST:
-        return Move(S.PLANNED, now)  # workers that die say nothing about the message
-    if same or attempt.notice_class is NoticeClass.TASK:
-        # after a crash at once; when WeChat does not answer, after a pause that grows: five tries last five
-        # minutes, within which WeChat recognises the repeat
-        pause = PAUSE * 2 ** (attempt.number - 1)
-        at = now if result.outcome is Outcome.LOST else spread(now + pause, f"{attempt.delivery_id}", PAUSE)
-        again = after_uncertain(NoticeClass.TASK, attempt.number, at, policy, accepted=False)
-        if again.state is S.GIVEN_UP and attempt.notice_class is not NoticeClass.TASK:
-            return Move(S.UNCERTAIN, alarm=True)
-        return again  # a task that may not have been told is told another way: it is never lost
-    return Move(S.UNCERTAIN, alarm=attempt.notice_class is NoticeClass.COLLECTION)
+    return after_uncertain(attempt.notice_class, attempt.number, at, policy, recognised=same, lost=lost)
 
 
 def _after_quota(attempt: Attempt, quiet: QuietHours, now: datetime) -> Move:

@@ -17,14 +17,27 @@ RECEIPT_CHANNELS = frozenset({Channel.TEMPLATE, Channel.SUBSCRIBE})
 """Channels that tell later what became of a message; on the others accepted is all one can know."""
 
 MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    S.PLANNED: frozenset({S.LEASED, S.REFUSED, S.EXPIRED, S.SUPPRESSED}),
-    S.LEASED: frozenset({S.PLANNED, S.SENDING, S.REFUSED, S.EXPIRED, S.SUPPRESSED}),
+    S.PLANNED: frozenset({S.LEASED}),
+    S.LEASED: frozenset(
+        {
+            S.PLANNED,
+            S.SENDING,
+            S.DELIVERED,  # a person was asked to go there
+            S.REFUSED,
+            S.UNCERTAIN,  # an earlier attempt is in doubt and may not be repeated any more
+            S.EXPIRED,
+            S.SUPPRESSED,
+            S.GIVEN_UP,
+        }
+    ),
     S.SENDING: frozenset({S.PLANNED, S.SENT, S.REFUSED, S.UNCERTAIN, S.GIVEN_UP}),
     S.SENT: frozenset({S.PLANNED, S.DELIVERED, S.REFUSED, S.UNCERTAIN}),
-    S.UNCERTAIN: frozenset({S.PLANNED, S.DELIVERED, S.REFUSED, S.GIVEN_UP}),
+    S.UNCERTAIN: frozenset({S.PLANNED, S.SENT, S.DELIVERED, S.REFUSED, S.GIVEN_UP}),
     **{state: frozenset() for state in TERMINAL},
 }
 """Every step a delivery may take; a terminal state has none."""
+LATE_MOVES: frozenset[DeliveryState] = frozenset({S.SENT, S.REFUSED, S.UNCERTAIN, S.GIVEN_UP})
+"""Where a delivery that was planned again after an attempt was lost goes when that attempt's answer comes."""
 
 
 class Outcome(StrEnum):
@@ -68,9 +81,11 @@ class Move:
     alarm: bool = False
 
 
-def check_move(before: DeliveryState, after: DeliveryState) -> None:
-    """Raises ValueError when a delivery may not go from one state to the other. Clause: S18.7."""
-    if after not in MOVES[before]:
+def check_move(before: DeliveryState, after: DeliveryState, *, attempted: bool = False) -> None:
+    """Raises ValueError when a delivery may not go from one state to the other. `attempted`: it was being
+    sent before, so that a late answer may still settle it. Clause: S18.7.
+    """
+    if after not in MOVES[before] and not (before is S.PLANNED and attempted and after in LATE_MOVES):
         raise ValueError(f"a delivery cannot go from {before} to {after}")
 
 
@@ -108,17 +123,31 @@ def _again(attempts: int, retry_at: datetime, policy: RetryPolicy) -> Move:
 
 
 def after_uncertain(
-    notice_class: NoticeClass, attempts: int, now: datetime, policy: RetryPolicy, *, accepted: bool
+    notice_class: NoticeClass,
+    attempts: int,
+    now: datetime,
+    policy: RetryPolicy,
+    *,
+    accepted: bool = False,
+    recognised: bool = False,
+    lost: bool = False,
 ) -> Move:
-    """What becomes of a delivery in UNCERTAIN.
+    """What becomes of a delivery of which nobody knows whether it reached the person.
 
-    One that the far end had accepted is never repeated. Of the others a collection notice stays as it is,
-    for two are worse than none; a service notice and a staff task are tried again at once with the same
-    message id, for a lost one is worse than two. Clause: S11.5, S18.7.
+    One that the far end had accepted is never repeated. While the far end would recognise the repeat
+    (`recognised`) every class is tried again: two become one there. After that only a staff task is, for a
+    lost one is worse than two; a service or collection notice stays as it is, for it may have arrived. When
+    the tries are used up a task is given up, so that the next rung tells it; the others stay uncertain. What
+    a dead worker had in hand (`lost`) says nothing about the message and uses up no try. Clause: S11.5,
+    S18.7.
     """
-    if accepted or notice_class is NoticeClass.COLLECTION:
-        return Move(S.UNCERTAIN)
-    return _again(attempts, now, policy)
+    task = notice_class is NoticeClass.TASK
+    if accepted or not (recognised or task):
+        return Move(S.UNCERTAIN, alarm=notice_class is NoticeClass.COLLECTION and not accepted)
+    if recognised and lost:
+        return Move(S.PLANNED, now)
+    again = _again(attempts, now, policy)
+    return again if task or again.state is S.PLANNED else Move(S.UNCERTAIN, alarm=True)
 
 
 def after_receipt(receipt: Receipt, attempts: int, now: datetime, policy: RetryPolicy) -> Move:
@@ -142,7 +171,7 @@ def is_final(
     if state is S.SENT:
         return channel not in RECEIPT_CHANNELS
     if state is S.UNCERTAIN:
-        return accepted or notice_class is NoticeClass.COLLECTION
+        return accepted or notice_class is not NoticeClass.TASK
     return state in TERMINAL
 
 
@@ -156,13 +185,14 @@ def next_rung(
 ) -> Channel | None:
     """The rung to plan after this one, or None when nothing more is to be done.
 
-    A collection notice that nobody knows the fate of goes to a person, not to another machine. Raises
-    ValueError while the outcome is not final. Clause: S11.7, S18.7.
+    A collection notice that nobody knows the fate of goes to a person, not to another machine; a service
+    notice goes nowhere, for it may have arrived. Raises ValueError while the outcome is not final.
+    Clause: S11.7, S18.7.
     """
     if not is_final(state, channel, notice_class, accepted=accepted):
         raise ValueError(f"{state} is not the last word of {channel}")
     later = list(ladder[ladder.index(channel) + 1 :])
-    if state is S.UNCERTAIN and not accepted:
+    if state is S.UNCERTAIN and not accepted and notice_class is NoticeClass.COLLECTION:
         later = [rung for rung in later if rung is Channel.CADRE_TASK]
     elif state not in (S.REFUSED, S.GIVEN_UP):
         return None

@@ -74,16 +74,30 @@ def test_after_the_last_attempt_it_is_given_up_and_somebody_told(outcome: Outcom
 
 
 def test_a_collection_notice_of_unknown_fate_is_never_sent_again() -> None:
-    """S11.5"""
+    """S11.5: unless the far end recognises the repeat as the same message."""
     for attempts in range(1, 9):
-        assert after_uncertain(COLLECTION, attempts, NOW, POLICY, accepted=False) == Move(S.UNCERTAIN)
+        assert after_uncertain(COLLECTION, attempts, NOW, POLICY) == Move(S.UNCERTAIN, alarm=True)
 
 
-@pytest.mark.parametrize("notice_class", [SERVICE, TASK])
-def test_a_service_notice_and_a_task_of_unknown_fate_are_tried_again(notice_class: NoticeClass) -> None:
-    """S18.7"""
-    assert after_uncertain(notice_class, 1, NOW, POLICY, accepted=False) == Move(S.PLANNED, NOW)
-    assert after_uncertain(notice_class, 5, NOW, POLICY, accepted=False).state is S.GIVEN_UP
+def test_a_service_notice_of_unknown_fate_stays_as_it_is() -> None:
+    """S18.7: it may have arrived, and nobody is lost without it; nobody of ours need look."""
+    assert after_uncertain(SERVICE, 1, NOW, POLICY) == Move(S.UNCERTAIN)
+
+
+def test_a_task_of_unknown_fate_is_tried_again_and_then_told_another_way() -> None:
+    """S18.7: a lost one is worse than two."""
+    assert after_uncertain(TASK, 1, NOW, POLICY) == Move(S.PLANNED, NOW)
+    assert after_uncertain(TASK, 5, NOW, POLICY).state is S.GIVEN_UP
+
+
+@pytest.mark.parametrize("notice_class", list(NoticeClass))
+def test_a_repeat_that_the_far_end_recognises_is_safe_for_every_class(notice_class: NoticeClass) -> None:
+    """S18.7: WeChat takes the same client_msg_id once; dead workers use up no try."""
+    assert after_uncertain(notice_class, 1, NOW, POLICY, recognised=True) == Move(S.PLANNED, NOW)
+    last = after_uncertain(notice_class, 5, NOW, POLICY, recognised=True)
+    assert last == (Move(S.GIVEN_UP, alarm=True) if notice_class is TASK else Move(S.UNCERTAIN, alarm=True))
+    lost = after_uncertain(notice_class, 9, NOW, POLICY, recognised=True, lost=True)
+    assert lost == Move(S.PLANNED, NOW)
 
 
 @pytest.mark.parametrize("notice_class", list(NoticeClass))
@@ -139,6 +153,9 @@ def test_an_attempt_is_written_before_the_call() -> None:
     """S18.7: nobody gets from planned to sent without a state that survives a crash."""
     assert S.SENT not in MOVES[S.PLANNED] | MOVES[S.LEASED]
     assert S.SENDING in CONTACT_STATES
+    with pytest.raises(ValueError, match="cannot go"):
+        check_move(S.PLANNED, S.SENT)
+    check_move(S.PLANNED, S.SENT, attempted=True)
 
 
 @pytest.mark.parametrize("state", [S.REFUSED, S.GIVEN_UP])
@@ -166,9 +183,10 @@ def test_a_collection_of_unknown_fate_goes_to_a_person() -> None:
     assert next_rung(LADDER, Channel.TEMPLATE, S.UNCERTAIN, COLLECTION) is Channel.CADRE_TASK
     assert next_rung(LADDER[:-1], Channel.TEMPLATE, S.UNCERTAIN, COLLECTION) is None
     assert next_rung(LADDER, Channel.TEMPLATE, S.UNCERTAIN, COLLECTION, accepted=True) is None
+    assert next_rung(LADDER, Channel.TEMPLATE, S.UNCERTAIN, SERVICE) is None
     with pytest.raises(ValueError, match="not the last word"):
-        next_rung(LADDER, Channel.TEMPLATE, S.UNCERTAIN, SERVICE)
-    assert not is_final(S.UNCERTAIN, Channel.TEMPLATE, SERVICE)
+        next_rung(LADDER, Channel.TEMPLATE, S.UNCERTAIN, TASK)
+    assert not is_final(S.UNCERTAIN, Channel.TEMPLATE, TASK)
 
 
 @given(
@@ -223,7 +241,10 @@ def test_a_notice_played_to_its_end_reaches_each_rung_once(
                     maybe_reached -= 1
                     accepted = False
             else:
-                state = after_uncertain(notice_class, attempts, NOW, POLICY, accepted=accepted).state
+                recognised = data.draw(st.booleans())
+                state = after_uncertain(
+                    notice_class, attempts, NOW, POLICY, accepted=accepted, recognised=recognised
+                ).state
             if state is not before:
                 check_move(before, state)
         if notice_class is COLLECTION:

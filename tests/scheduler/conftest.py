@@ -18,14 +18,33 @@ from bot.config import Settings
 from bot.runtime import Runtime
 from bot.wechat.client import WeChat
 from policies import Packs, load_packs
+from rules.delivery import check_move
+from rules.notices import DeliveryState
 from simulator import AccountConfig, SimulatorConfig, Template, create_simulator
 
 TABLES = (
     *("task", "delivery", "notice", "receipt", "subscribe_grant", "opt_out", "contact_count", "quota_use"),
-    *("instalment", "loan", "loan_application", "draft", "post", "delegation", "organisation", "wechat_user"),
+    *(
+        "repayment_slip",
+        "promise",
+        "instalment",
+        "loan",
+        "loan_application",
+        "draft",
+        "post",
+        "delegation",
+        "organisation",
+        "wechat_user",
+    ),
     *("person", "household", "region", "job_slot", "pgqueuer", "pgqueuer_log", "pgqueuer_statistics"),
 )
-WIPE = ";".join(f"DELETE FROM {table}" for table in TABLES)  # noqa: S608 - names of ours
+WATCH = """
+CREATE TABLE moved (county text, before text, after text, attempts int);
+CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO moved VALUES (new.county, old.state, new.state, old.attempts); RETURN NULL; END $$;
+CREATE TRIGGER note_move AFTER UPDATE OF state ON delivery FOR EACH ROW
+  WHEN (old.state <> new.state) EXECUTE FUNCTION note_move()"""
+WIPE = "DELETE FROM moved;" + ";".join(f"DELETE FROM {table}" for table in TABLES)  # noqa: S608 - names of ours
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +66,8 @@ async def connected(server_url: str, template_database: str) -> AsyncIterator[st
     await admin.close()
     url = database.replace_database(server_url, name)
     await database.connect(url)
+    async with database.transaction() as connection:
+        await connection.execute(WATCH)
     yield url
     await database.disconnect()
     await database.drop_database(server_url, name)
@@ -54,10 +75,13 @@ async def connected(server_url: str, template_database: str) -> AsyncIterator[st
 
 @pytest.fixture
 async def db(connected: str) -> AsyncIterator[str]:
-    """An empty database that models and actions are connected to."""
+    """An empty database that models and actions are connected to; every move in it is one of MOVES."""
     yield connected
+    moves = await database.fetch("SELECT DISTINCT before, after, attempts > 0 AS attempted FROM moved")
     async with database.transaction() as connection:
         await connection.execute(WIPE)
+    for move in moves:
+        check_move(DeliveryState(move[0]), DeliveryState(move[1]), attempted=move[2])
 
 
 @pytest.fixture
