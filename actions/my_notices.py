@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 
-from actions import subjects
-from actions.access import Actor
+from actions import audit, subjects
+from actions.access import Actor, access_loan
 from actions.subjects import About, Asked, Sealed
+from actions.trails import TrailLine, line_of
 from actions.wording import Facts, Told, link, opened
 from bot import database
+from bot.errors import NotFound
 from models.notice import Delivery, Notice
 from models.people import Person
 from policies import Pack
@@ -39,21 +42,87 @@ class NoticeView:
     due_on: date
     created_at: datetime
     trail: tuple[AttemptView, ...]
+    lines: tuple[TrailLine, ...] = ()
+    """Every gate and attempt, in words."""
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in words."""
+        return STATE_WORDS.get(self.state, self.state)
+
+
+STATE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "open": "正在发",
+        "delivered": "已经送到",
+        "handed_over": "请工作人员当面说",
+        "uncertain": "发了，不知道有没有收到",
+        "suppressed": "不用发了",
+        "expired": "过了时间，没有发",
+        "given_up": "没有送到",
+    }
+)
+"""What the states of a notice mean to the person."""
+AUDITORS = ("county_clerk", "administrator")
+"""Who may read why somebody of his region was told what he was told."""
 
 
 async def my_notices(
     actor: Actor, pack: Pack, base_url: str, on: date, *, after: int | None = None, limit: int = 20
 ) -> list[NoticeView]:
     """The actor's notices, the newest first, `limit` of them after the one with id `after`. Clause: S18.7."""
-    page = Notice.filter(person_id=actor.person_id, county=actor.county)
+    return await _page(actor.county, actor.person_id, pack, base_url, on, after, limit)
+
+
+async def notices_of(
+    actor: Actor,
+    person_key: str,
+    pack: Pack,
+    base_url: str,
+    on: date,
+    now: datetime,
+    *,
+    after: int | None = None,
+    limit: int = 20,
+) -> list[NoticeView]:
+    """What another person was told and why, for the county's clerk and the auditor; the look is audited.
+
+    Out of their region he is absent. Raises NotFound. Clause: S17.2, S18.7.
+    """
+    person = await access_told(actor, person_key)
+    await audit.viewed(actor.county, actor.person_id, ("person", person.id), now)
+    return await _page(actor.county, person.id, pack, base_url, on, after, limit)
+
+
+async def access_told(actor: Actor, person_key: str) -> Person:
+    """The person whose notices the actor may read. Raises NotFound. Clause: S17.2, S18.7."""
+    person = await Person.get_or_none(key=person_key, county=actor.county)
+    region = (person.village or f"{actor.county}000000") if person else ""
+    if person is None or not any(post.role in AUDITORS and post.covers(region) for post in actor.posts):
+        raise NotFound("没有找到这个人。")
+    return person
+
+
+async def borrower_key(actor: Actor, loan_key: str) -> str | None:
+    """The key of a loan's borrower for whoever may read what he was told; None for others. Clause: S17.2."""
+    if not actor.roles & set(AUDITORS):
+        return None
+    loan = await access_loan(actor, loan_key)
+    return (await Person.get(id=loan.borrower_id)).key
+
+
+async def _page(
+    county: str, person_id: int, pack: Pack, base_url: str, on: date, after: int | None, limit: int
+) -> list[NoticeView]:
+    page = Notice.filter(person_id=person_id, county=county)
     if after is not None:
         page = page.filter(id__lt=after)
     rows = await page.order_by("-id").limit(limit)
     about = await _about(rows, on)
-    person = await Person.get(id=actor.person_id)
+    person = await Person.get(id=person_id)
     sealed = Sealed(person.key, person.name_sealed, person.id_number_sealed)
-    trails = await _trails(rows)
-    return [_view(row, about[row.id], sealed, pack, base_url, trails.get(row.id, ())) for row in rows]
+    sent = await _deliveries(rows)
+    return [_view(row, about[row.id], sealed, pack, base_url, sent.get(row.id, ())) for row in rows]
 
 
 async def _about(rows: Sequence[Notice], on: date) -> dict[int, About]:
@@ -65,16 +134,15 @@ async def _about(rows: Sequence[Notice], on: date) -> dict[int, About]:
         return await subjects.about(connection, asked, on)
 
 
-async def _trails(rows: Sequence[Notice]) -> dict[int, tuple[AttemptView, ...]]:
-    found: dict[int, tuple[AttemptView, ...]] = {}
+async def _deliveries(rows: Sequence[Notice]) -> dict[int, tuple[Delivery, ...]]:
+    found: dict[int, tuple[Delivery, ...]] = {}
     for sent in await Delivery.filter(notice_id__in=[row.id for row in rows]).order_by("notice_id", "rung"):
-        attempt = AttemptView(sent.channel, sent.state, sent.final_at or sent.first_attempt_at)
-        found[sent.notice_id] = (*found.get(sent.notice_id, ()), attempt)
+        found[sent.notice_id] = (*found.get(sent.notice_id, ()), sent)
     return found
 
 
 def _view(
-    row: Notice, about: About, person: Sealed, pack: Pack, base_url: str, trail: tuple[AttemptView, ...]
+    row: Notice, about: About, person: Sealed, pack: Pack, base_url: str, sent: tuple[Delivery, ...]
 ) -> NoticeView:
     policy = pack.notices.get(row.kind)
     title = policy.title if policy else row.kind
@@ -93,5 +161,8 @@ def _view(
         current=about.still_true,
         due_on=row.due_on,
         created_at=row.created_at,
-        trail=trail,
+        trail=tuple(
+            AttemptView(each.channel, each.state, each.final_at or each.first_attempt_at) for each in sent
+        ),
+        lines=tuple(line_of(each.channel, line) for each in sent for line in each.trail),
     )

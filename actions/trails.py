@@ -81,6 +81,17 @@ class TrailLine:
     words: str
 
 
+def line_of(channel: str, line: Mapping[str, str]) -> TrailLine:
+    """One stored line of a delivery's trail, in words."""
+    return TrailLine(
+        at=datetime.fromisoformat(line["at"]),
+        way=channel,
+        way_words=WAY_WORDS[channel],
+        outcome=line["outcome"],
+        words=OUTCOME_WORDS.get(line["outcome"], OUR_FAULT),
+    )
+
+
 async def trail_of(actor: Actor, notice_id: int) -> tuple[TrailLine, ...]:
     """Every gate and attempt of a notice, for the person it is for and for the administrator of the county.
 
@@ -94,17 +105,7 @@ async def trail_of(actor: Actor, notice_id: int) -> tuple[TrailLine, ...]:
     )
     if not rows or not ("administrator" in actor.roles or rows[0]["person_id"] == actor.person_id):
         raise NotFound("没有找到这条通知。")
-    return tuple(
-        TrailLine(
-            at=datetime.fromisoformat(line["at"]),
-            way=row["channel"],
-            way_words=WAY_WORDS[row["channel"]],
-            outcome=line["outcome"],
-            words=OUTCOME_WORDS.get(line["outcome"], OUR_FAULT),
-        )
-        for row in rows
-        for line in orjson.loads(row["trail"])
-    )
+    return tuple(line_of(row["channel"], line) for row in rows for line in orjson.loads(row["trail"]))
 
 
 async def errand(notice_id: int, pack: Pack, now: datetime) -> str:

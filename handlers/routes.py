@@ -33,6 +33,7 @@ from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, staff
 from handlers.pages import identity as identity_pages
 from handlers.pages import reports as report_pages
+from handlers.pages import notices as notice_pages
 from handlers.pages import slips as slip_pages
 from handlers.pages.base import page
 
@@ -120,6 +121,8 @@ API = (
     endpoint("GET", "/api/v1/filings/{key}/lines", filings.lines),
     endpoint("POST", "/api/v1/filings/{key}/submission", filings.submit),
     endpoint("GET", "/api/v1/notices", me.notices),
+    endpoint("GET", "/api/v1/people/{key}/notices", me.notices_of),
+    endpoint("GET", "/api/v1/deliveries", deliveries.dashboard),
     endpoint("GET", "/api/v1/consents", me.consents),
     endpoint("POST", "/api/v1/identity-claims", identity.begin, status=201),
     endpoint("GET", "/api/v1/identity-claims/current", identity.current, errors=(404,)),
@@ -145,6 +148,9 @@ PAGES = (
     web.get("/m/identity", page(identity_pages.claim)),
     web.get("/m/bindings", page(identity_pages.changes)),
     web.get("/m/slips", page(slip_pages.listed)),
+    web.get("/m/notices", page(notice_pages.mine)),
+    web.get("/m/people/{key}/notices", page(notice_pages.of_person)),
+    web.get("/m/delivery", page(notice_pages.dashboard)),
     web.get("/m/tasks", page(staff.inbox)),
     web.get("/m/tasks/{key}", page(staff.task)),
     web.get("/m/visit/{key}", page(staff.visit)),

@@ -131,6 +131,11 @@ async def _escalate(runtime: Runtime, county: str, _on: date, _part: str) -> Map
     return {"closed": closed, "reminded": reminded, "escalated": await tasks.escalate_due(county, pack, now)}
 
 
+async def _delivery_counts(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Count how deliveries went, for the dashboard."""
+    return {"lines": await delivery_counts.count(county, runtime.now())}
+
+
 async def _promises(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
     """Find out which promises to pay were kept and which were broken."""
     return await promises.settle(county, on, runtime.packs.by_county(county), runtime.now())
@@ -188,6 +193,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("escalate", "5 * * * *", "latest", _escalate),
     JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),
     JobSpec("unanswered", "35 * * * *", "latest", _unanswered),
+    JobSpec("delivery_counts", "*/10 * * * *", "latest", _delivery_counts),
     JobSpec("expire_drafts", "45 0 * * *", "latest", _expire_drafts),
     JobSpec("audit_chain", "*/10 * * * *", "latest", _audit_chain),
     JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),

@@ -109,6 +109,16 @@ class AttemptOut(Out):
     at: datetime | None
 
 
+class LineOut(Out):
+    """One gate or attempt: which way, the code for programs and the words for people."""
+
+    at: datetime
+    way: str
+    way_words: str
+    outcome: str
+    words: str
+
+
 class NoticeOut(Out):
     """Something one was told. `current`: it still holds; `link` is the page about it."""
 
@@ -122,12 +132,24 @@ class NoticeOut(Out):
     due_on: date
     created_at: datetime
     trail: list[AttemptOut]
+    outcome: str = Field(description="What became of it, in words.")
+    lines: list[LineOut] = Field(description="Why it went as it did: every gate and attempt, in order.")
 
 
 async def notices(call: Call, query: Page) -> Listed[NoticeOut]:
     """What one was told, the newest first, with the ways it was sent."""
     rows = await my_notices.my_notices(
         call.actor, call.pack, call.runtime.settings.base_url(), call.on,
+        after=number(query.after), limit=query.limit,
+    )  # fmt: skip
+    items = [NoticeOut.model_validate(row) for row in rows]
+    return Listed[NoticeOut](items=items, next=next_of(rows, query.limit, "id"))
+
+
+async def notices_of(call: Call, key: str, query: Page) -> Listed[NoticeOut]:
+    """What somebody of one's region was told, and why: for the county's clerk and the auditor; noted."""
+    rows = await my_notices.notices_of(
+        call.actor, key, call.pack, call.runtime.settings.base_url(), call.on, call.now,
         after=number(query.after), limit=query.limit,
     )  # fmt: skip
     items = [NoticeOut.model_validate(row) for row in rows]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from actions import drafts, loans, profile, promises, repayments, report_views, slips, status, tasks
+from actions import drafts, loans, my_notices, profile, promises, repayments, report_views, slips, status, tasks
 from actions.status import ApplicationView
 from bot.config import SHANGHAI
 from handlers.county import county_context
@@ -127,4 +127,5 @@ async def loan(viewer: Viewer) -> web.Response:
         own=own,
         slips=await slips.of_loan(viewer.actor, viewer.key),
         promised=next((each for each in said if each.state == "open"), None),
+        borrower=await my_notices.borrower_key(viewer.actor, viewer.key),
     )
