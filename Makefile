@@ -11,7 +11,7 @@ PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check fmt lint types rooms coverage bench clean lock
+.PHONY: help run setup test check fmt lint types rooms coverage bench chaos clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -64,6 +64,9 @@ fmt: setup ## put the code into its layout
 
 bench: setup ## side-by-side speed figures
 	$(BIN)/python -m bench
+
+chaos: setup ## faults on real processes, with a table of what they did: make chaos SEED=7 [ARGS="--only K1,W1"]
+	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) $(ARGS)
 
 lock: ## bring the lock files up to date with pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header pyproject.toml -o requirements.lock

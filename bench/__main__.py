@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("webhook", "push", "process")
+NAMES = ("webhook", "push", "claims", "process")
 
 
 def main() -> int:
