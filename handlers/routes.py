@@ -8,6 +8,7 @@ from bot.runtime import Runtime
 from handlers import health, openapi, webhook
 from handlers.api import (
     applications,
+    deliveries,
     disposal,
     drafts,
     files,
@@ -32,8 +33,8 @@ from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, staff
 from handlers.pages import identity as identity_pages
-from handlers.pages import reports as report_pages
 from handlers.pages import notices as notice_pages
+from handlers.pages import reports as report_pages
 from handlers.pages import slips as slip_pages
 from handlers.pages.base import page
 

@@ -15,6 +15,7 @@ from actions import (
     audit_chain,
     bulk_tasks,
     confirmations,
+    delivery_counts,
     drafts,
     errands,
     files,

@@ -7,7 +7,18 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from actions import drafts, loans, my_notices, profile, promises, repayments, report_views, slips, status, tasks
+from actions import (
+    drafts,
+    loans,
+    my_notices,
+    profile,
+    promises,
+    repayments,
+    report_views,
+    slips,
+    status,
+    tasks,
+)
 from actions.status import ApplicationView
 from bot.config import SHANGHAI
 from handlers.county import county_context
