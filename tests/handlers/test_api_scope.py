@@ -44,9 +44,14 @@ ROUTES = {
     "/api/v1/drafts/{key}": "draft",
     "/api/v1/loans/{key}": "loan",
     "/api/v1/loans/{key}/schedule": "loan",
+    "/api/v1/loans/{key}/repayment-slips": "loan",
+    "/api/v1/loans/{key}/promises": "loan",
 }
 TASKS = ("review task", "visit task", "disbursement task")
 NAMED_BY_NOBODY = {
+    "/api/v1/loans/{key}/repayment-slips/{slip}",  # who sees these: tests/handlers/test_api_slips.py
+    "/api/v1/tasks/{key}/slip",
+    "/api/v1/people/{key}/notices",
     "/api/v1/forms/{name}",
     "/api/v1/reports/{name}",  # who sees which: tests/handlers/test_reports.py
     "/api/v1/reports/{name}/loans",
@@ -118,6 +123,9 @@ async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
             "annual_rate_bp": 1, "term_months": 1, "method": "bullet",
         },
         "/api/v1/tasks/{key}/close": {"outcome": "told"},
+        "/api/v1/tasks/{key}/slip": {"outcome": "not_found", "reason": "没有查到"},
+        "/api/v1/loans/{key}/repayment-slips": {"amount_fen": 1},
+        "/api/v1/loans/{key}/promises": {"promised_on": "2026-12-01"},
         "/api/v1/loans/{key}/repayments": {"serial": "1", "amount_fen": 1, "received_on": "2026-11-28"},
     }  # fmt: skip
     kinds = {"drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"]}
