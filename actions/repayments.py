@@ -22,6 +22,7 @@ from rules.tasks import check_reviewer
 
 AMOUNT_MAX_FEN = 10**13
 QUOTE_DAYS_MAX = 3660
+SERIAL_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,14 @@ async def record_repayment(
     loan = await access_loan(actor, loan_key)
     await require_bank(actor, loan)
     serial = serial.strip()
+    if not 1 <= len(serial) <= SERIAL_MAX:
+        raise RuleRefused("S11.1", "请填银行流水号。", code="serial", field="serial")
     async with database.transaction():
         locked = await Loan.select_for_update().get(id=loan.id)
         known = await Repayment.get_or_none(bank_id=loan.bank_id, serial=serial)
         if known is not None:
             return _again(known, loan, amount_fen)
-        _check(locked, serial, amount_fen, received_on, routing.on_day(now))
+        _check(locked, amount_fen, received_on, routing.on_day(now))
         try:
             made = await Repayment.create(
                 county=loan.county,
@@ -119,9 +122,7 @@ def _serial_used() -> Conflict:
     return Conflict("S11.1", "这个流水号已经登记过另一笔还款。", code="serial_used", field="serial")
 
 
-def _check(loan: Loan, serial: str, amount_fen: int, received_on: date, on: date) -> None:
-    if not 1 <= len(serial) <= 64:
-        raise RuleRefused("S11.1", "请填银行流水号。", code="serial", field="serial")
+def _check(loan: Loan, amount_fen: int, received_on: date, on: date) -> None:
     if type(amount_fen) is not int or not 0 < amount_fen <= AMOUNT_MAX_FEN:
         raise RuleRefused("S11.1", "还款金额要大于0，请核对。", code="amount", field="amount")
     if not loan.disbursed_on <= received_on <= on:
@@ -174,7 +175,7 @@ async def reverse(actor: Actor, loan_key: str, serial: str, reason: str, now: da
         raise RuleRefused("S11.1", "请写清楚为什么冲正。", code="reason", field="reason")
     async with database.transaction():
         locked = await Loan.select_for_update().get(id=loan.id)
-        made = await Repayment.get_or_none(loan_id=loan.id, serial=serial.strip())
+        made = await Repayment.filter(loan_id=loan.id).get_or_none(serial=serial.strip()[:SERIAL_MAX])
         if made is None:
             raise NotFound("没有找到这个流水号的还款。")
         if made.reversed_at is not None:
