@@ -29,13 +29,13 @@ REMARK_MAX = 500
 _EACH_LOAN = f"""
 INSERT INTO task (county, key, kind, loan_id, person_id, round, stage, role, organisation_id, region, state,
                   outcome, note, opened_at, due_at, escalation, escalated_role)
-SELECT $1::varchar, {NEW_KEY}, 'post_loan_visit', l.id, l.borrower_id, 1, $2, $3,
-       CASE $3 WHEN 'bank_officer' THEN l.bank_id WHEN 'guarantor_officer' THEN l.guarantor_id END,
+SELECT $1::varchar, {NEW_KEY}, 'post_loan_visit', l.id, l.borrower_id, 1, $2, $3::varchar,
+       CASE $3::varchar WHEN 'bank_officer' THEN l.bank_id WHEN 'guarantor_officer' THEN l.guarantor_id END,
        l.village, 'open', '', '到户看看生产、家里情况和贷款用途，拍照、定位。', $4, $5, 0, ''
 FROM loan l LEFT JOIN loan_application a ON a.id = l.application_id
 WHERE l.county = $1 AND l.state = 'active' AND l.disbursed_on < $6
   AND coalesce(a.applicant_kind, 'farmer') = ANY($7::text[])
-  AND ($3 <> 'guarantor_officer' OR l.guarantor_id IS NOT NULL)
+  AND ($3::varchar <> 'guarantor_officer' OR l.guarantor_id IS NOT NULL)
 ON CONFLICT DO NOTHING"""  # noqa: S608 - put together from parts of ours, every value is bound
 _EACH_VILLAGE = f"""
 INSERT INTO task (county, key, kind, round, stage, role, region, state, outcome, note, opened_at, due_at,
