@@ -112,13 +112,14 @@ async def posts_held(person_id: int, on: date) -> tuple[HeldPost, ...]:
     current = Q(from_on__lte=on) & (Q(to_on__isnull=True) | Q(to_on__gte=on))
     own = await Post.filter(current, person_id=person_id).order_by("id")
     delegated = await Delegation.filter(
-        delegate_id=person_id, from_on__lte=on, to_on__gte=on
+        delegate_id=person_id, from_on__lte=on, to_on__gte=on, revoked_at__isnull=True
     ).prefetch_related("post")
     held = [HeldPost(p.id, p.role, p.organisation_id, p.region) for p in own]
     for delegation in delegated:
         post = delegation.post
         if post.from_on <= on and (post.to_on is None or post.to_on >= on):
-            held.append(HeldPost(post.id, post.role, post.organisation_id, post.region, post.person_id))
+            region = delegation.region or post.region
+            held.append(HeldPost(post.id, post.role, post.organisation_id, region, post.person_id))
     return tuple(held)
 
 
@@ -131,16 +132,17 @@ async def role_holders(
     ).order_by("id")
     covering = [p for p in posts if covers(p.region, region) and organisation_id in (None, p.organisation_id)]
     delegations = await Delegation.filter(
-        post_id__in=[p.id for p in covering], from_on__lte=on, to_on__gte=on
+        post_id__in=[p.id for p in covering], from_on__lte=on, to_on__gte=on, revoked_at__isnull=True
     ).order_by("id")
-    people = [p.person_id for p in covering] + [d.delegate_id for d in delegations]
+    people = [p.person_id for p in covering]
+    people += [d.delegate_id for d in delegations if not d.region or covers(d.region, region)]
     return list(dict.fromkeys(people))
 
 
 def post_for_task(actor: Actor, task: Task) -> HeldPost | None:
     """The post by which the actor may do this task, or None."""
     for post in actor.posts:
-        if post.role not in (task.role, task.escalated_role) or not post.covers(task.region):
+        if post.role not in (task.role, *task.escalated_roles) or not post.covers(task.region):
             continue
         if post.role == task.role and task.organisation_id not in (None, post.organisation_id):
             continue

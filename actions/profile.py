@@ -25,6 +25,7 @@ DECLINABLE = NoticeClass.SERVICE.value
 class PostView:
     """A post the person may act for today; `delegated`: it is somebody else's."""
 
+    id: int
     role: str
     title: str
     organisation: str
@@ -106,6 +107,7 @@ async def _posts(actor: Actor) -> tuple[PostView, ...]:
     regions = {row.code: row for row in await Region.filter(code__in=[p.region for p in actor.posts])}
     return tuple(
         PostView(
+            id=post.post_id,
             role=post.role,
             title=ROLE_TITLES[post.role],
             organisation=bodies[post.organisation_id].name,

@@ -23,7 +23,9 @@ BANK_OF = {
     "partner_bank": "partner_bank_id",
     "guarantor": "guarantor_id",
 }
+OF_A_BODY = ("loan_officer", "bank_officer", "guarantor_officer")
 DISBURSEMENT = "disbursement"
+VACANCY = "vacancy"
 TASK_TITLES = {
     "review": "审核",
     "visit": "走访确认申请户",
@@ -40,6 +42,7 @@ TASK_TITLES = {
     "filing": "每月备案",
     "identity_check": "当面核对身份",
     "binding_check": "确认微信更正",
+    "vacancy": "安排人手",
     "slip": "核对还款单据",
     "promise": "问一问没按说好的日子还",
 }
@@ -200,12 +203,15 @@ async def tell_holders(
 ) -> None:
     """Plan a notice of `kind` to everybody who may do these tasks. Clause: S1.2."""
     planned = []
+    vacant = []
     for task in tasks:
         role = task.escalated_role or task.role
         organisation = task.organisation_id if role == task.role else None
         holders = await role_holders(
             task.county, role, task.region, on=on_day(now), organisation_id=organisation
         )
+        if not holders or (role in OF_A_BODY and task.kind == "review" and organisation is None):
+            vacant.append(task)
         planned += [
             NewNotice(
                 person_id=person,
@@ -220,6 +226,32 @@ async def tell_holders(
         ]
     if tasks:
         await notices.plan(connection, tasks[0].county, planned, pack, now)
+    for task in vacant:
+        if task.kind != VACANCY:
+            await _tell_vacancy(connection, task, pack, now)
+
+
+async def _tell_vacancy(connection: asyncpg.Connection, task: Task, pack: Pack, now: datetime) -> None:
+    """Nobody may do this task: the county centre finds somebody; it hears of each vacancy once. S1.2."""
+    on, county = on_day(now), f"{task.county}000000"
+    clerks = await role_holders(task.county, "county_clerk", county, on=on)
+    facts = await _task_facts(task, now)
+    role = ROLE_TITLES[task.escalated_role or task.role]
+    body = (task.escalated_role or task.role) in OF_A_BODY and task.organisation_id is None
+    missing = "还没有登记管这个地方的机构" if body else "没有人在岗"
+    note = f"{facts['place']}的“{facts['task']}”没有人办：{role}{missing}。请登记人员，或者让同事代办。"
+    if await Task.filter(county=task.county, kind=VACANCY, state="open", note=note).exists():
+        return
+    made = await Task.create(
+        county=task.county,
+        kind=VACANCY,
+        role="county_clerk" if clerks else "administrator",
+        region=county,
+        note=note[:300],
+        opened_at=now,
+        due_at=deadline(on, pack.contents.escalation.handover_working_days.on(on)).at,
+    )
+    await tell_holders(connection, [made], "vacancy_task", pack, now)
 
 
 async def _task_facts(task: Task, now: datetime) -> dict[str, str]:

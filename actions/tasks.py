@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
 from actions import audit, bindings, claims, routing
-from actions.access import Actor, access_task, family_of, posts_held
+from actions.access import Actor, access_task, family_of
 from actions.applications import refuse
-from actions.shown import ShownApplication, shown_application
+from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loan
 from bot import database
-from bot.errors import Conflict, NotFound, RuleRefused
+from bot.errors import Conflict, RuleRefused
 from models.application import Decision as DecisionRow
 from models.application import LoanApplication, Task
-from models.people import Delegation, Person, Post
 from policies.pack import Pack
 from rules import tasks as rules
 from rules.identity import check_free_text
@@ -32,7 +31,9 @@ from rules.routes import (
     open_stages,
 )
 
-CLOSABLE = ("call_or_visit", "handover", "promise", "vacancy", claims.TASK, bindings.TASK)
+RISK = ("warning_measure", "early_repayment", "hand_to_law", "abnormal")
+"""What is to be done about a loan in danger, and then said how it went (S10.2, S11.3, S12.4, S9.1)."""
+CLOSABLE = ("call_or_visit", "handover", "promise", "vacancy", *RISK, claims.TASK, bindings.TASK)
 """Kinds of tasks that are done by doing something, mostly talking to somebody, and saying how it went."""
 REASON_MAX = 300
 ADVICE = {
@@ -61,6 +62,8 @@ class TaskView:
     missing: tuple[str, ...] = ()
     """Requirements that are still to be met before a decision: visit."""
     shown_hash: str = ""
+    loan: ShownLoan | None = None
+    """The loan it is about, where it is about one."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]
         at = len(values)
         scopes.append(
             f"((role = ${at - 2} AND (organisation_id IS NULL OR organisation_id = ${at}::bigint)"
-            f" OR escalated_role = ${at - 2}) AND region LIKE ${at - 1})"
+            f" OR escalated_roles ? ${at - 2}) AND region LIKE ${at - 1})"
         )
     page = ""
     if after:
@@ -114,6 +117,8 @@ async def view_task(actor: Actor, key: str, now: datetime) -> TaskView:
     task = await access_task(actor, key)
     if task.application_id is not None:
         await audit.viewed(actor.county, actor.person_id, ("application", task.application_id), now)
+    if task.loan_id is not None:
+        await audit.viewed(actor.county, actor.person_id, ("loan", task.loan_id), now)
     return await _view(actor, task, now)
 
 
@@ -145,6 +150,7 @@ async def _view(actor: Actor, task: Task, now: datetime) -> TaskView:
         decisions=allowed,
         missing=missing,
         shown_hash=shown.hash if shown else "",
+        loan=await shown_loan(task.loan_id, routing.on_day(now)) if task.loan_id else None,
     )
 
 
@@ -420,41 +426,6 @@ async def close(
     return await Task.get(id=task.id)
 
 
-async def delegate(
-    actor: Actor, to_person_key: str, from_on: date, to_on: date, reason: str, pack: Pack, now: datetime
-) -> Delegation:
-    """Let somebody else of the same organisation do the actor's tasks for some days; logged.
-
-    Raises RuleRefused. Clause: S1.2.
-    """
-    delegate_to = await Person.get_or_none(key=to_person_key, county=actor.county)
-    own = [post for post in actor.posts if post.for_person_id is None]
-    if delegate_to is None or not own:
-        raise NotFound("没有找到这位同事。")
-    post = await Post.get(id=own[0].post_id)
-    on = routing.on_day(now)
-    same = any(
-        held.organisation_id == post.organisation_id and held.for_person_id is None
-        for held in await posts_held(delegate_to.id, on)
-    )
-    if not same or delegate_to.id == actor.person_id:
-        raise RuleRefused("S1.2", "只能交给本单位的另一位同事代办。", code="other_organisation")
-    wanted = rules.Delegation(actor.person_id, delegate_to.id, from_on, to_on)
-    refuse([rules.check_delegation(wanted, pack.escalation(on))])
-    async with database.transaction():
-        made = await Delegation.create(
-            county=actor.county,
-            post=post,
-            delegate=delegate_to,
-            from_on=from_on,
-            to_on=to_on,
-            reason=reason.strip()[:200],
-            created_at=now,
-        )
-        await audit.record(actor.county, actor.person_id, "delegate", ("delegation", made.id), now)
-    return made
-
-
 async def escalate_due(county: str, pack: Pack, now: datetime) -> int:
     """Give every task that is past its time also to the next level, and tell both. Returns how many.
 
@@ -477,7 +448,10 @@ async def _escalate(task: Task, pack: Pack, now: datetime) -> int:
         return 0
     async with database.transaction() as connection:
         changed = await Task.filter(id=task.id, state="open", escalation=task.escalation).update(
-            escalation=task.escalation + 1, escalated_role=role, escalated_at=now
+            escalation=task.escalation + 1,
+            escalated_role=role,
+            escalated_roles=[*task.escalated_roles, role],
+            escalated_at=now,
         )
         if not changed:
             return 0

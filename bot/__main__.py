@@ -185,18 +185,21 @@ def doctor(
     settings = _settings()
 
     async def run(_stop: asyncio.Event) -> list[str]:
-        from actions import invariants
+        from actions import invariants, staffing
         from bot import app, connections
 
         async with app.open_runtime(settings) as runtime:
             needed = await connections.check_all(runtime)
             findings = await invariants.check_all(runtime.now(), Path(settings.var) / "files")
+            vacant = await staffing.gaps(runtime.today())
         table = Table(box=None, padding=(0, 2), show_header=False)
         for each in needed:
             table.add_row(each.name, "[green]fine[/]" if each.fine else "[red]BROKEN[/]", escape(each.words))
         for finding in findings:
             mark = "[green]holds[/]" if finding.holds else f"[red]BROKEN ({finding.broken})[/]"
             table.add_row(finding.name, mark, finding.meaning)
+        for line in vacant:
+            table.add_row("staffing", "[yellow]vacant[/]", escape(line))
         console.print(table)
         return [c.name for c in needed if not c.fine] + [f.name for f in findings if not f.holds]
 

@@ -8,6 +8,7 @@ from bot.runtime import Runtime
 from handlers import health, openapi, webhook
 from handlers.api import (
     applications,
+    delegations,
     deliveries,
     disposal,
     drafts,
@@ -31,7 +32,7 @@ from handlers.errors import errors
 from handlers.flight import Flights
 from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
-from handlers.pages import assets, base, farmer, login, staff
+from handlers.pages import assets, base, farmer, login, risk, staff
 from handlers.pages import identity as identity_pages
 from handlers.pages import notices as notice_pages
 from handlers.pages import reports as report_pages
@@ -67,7 +68,9 @@ API = (
     endpoint("POST", "/api/v1/tasks/{key}/decision", tasks.decide),
     endpoint("POST", "/api/v1/tasks/{key}/disbursement", tasks.disburse, status=201),
     endpoint("POST", "/api/v1/tasks/{key}/close", tasks.close),
-    endpoint("POST", "/api/v1/delegations", tasks.delegate, status=201),
+    endpoint("GET", "/api/v1/delegations", delegations.listed),
+    endpoint("POST", "/api/v1/delegations", delegations.delegate, status=201),
+    endpoint("POST", "/api/v1/delegations/{key}/revoke", delegations.revoke),
     endpoint("POST", "/api/v1/visits", visits.record, status=201),
     endpoint("GET", "/api/v1/loans", loans.listed),
     endpoint("GET", "/api/v1/loans/{key}", loans.show),
@@ -159,6 +162,11 @@ PAGES = (
     web.get("/m/reports/{key}", page(report_pages.report)),
     web.get("/m/reports/{key}/loans", page(report_pages.loans)),
     web.get(r"/m/reports/{key}/{day:\d{4}-\d{2}-\d{2}}", page(report_pages.report)),
+    web.get("/m/disposals/{key}", page(risk.decide)),
+    web.get("/m/watch/{key}", page(risk.look)),
+    web.get("/m/filings", page(risk.months)),
+    web.get("/m/filings/{key}", page(risk.month)),
+    web.get("/m/risk", page(risk.ledger)),
     web.get("/static/{name:.+}", assets.serve),
 )
 HEALTH = (

@@ -66,8 +66,8 @@ class AnswersOut(Out):
 
 
 class Confirmation(In):
-    """How the farmer confirms. He has read the papers, all of them (fields of the form `confirmation`): in his
-    own WeChat, or whoever filled in read them to him; then the code he was sent or a signature photo.
+    """How the farmer confirms. He has read the papers, all of them (fields of the form `confirmation`): in
+    his own WeChat, or whoever filled in read them to him; then the code he was sent or a signature photo.
     """
 
     consents: dict[Annotated[str, Field(max_length=30)], Annotated[str, Field(max_length=64)]] = Field(

@@ -12,8 +12,9 @@ from handlers.endpoint import Call, In, Out, Page
 
 
 class PostOut(Out):
-    """A post held today; `delegated`: somebody else's."""
+    """A post held today; `delegated`: somebody else's. `id` names it when it is to be delegated."""
 
+    id: int
     role: str
     title: str
     organisation: str

@@ -13,8 +13,6 @@ from handlers.api.paging import Listed, next_of
 from handlers.endpoint import Call, In, Out, Page
 from rules.routes import Decision
 
-Key = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
-
 
 class ShownVisitOut(Out):
     """What the cadre found; doubts are shown, never hidden."""
@@ -62,6 +60,18 @@ class ShownApplicationOut(Out):
     decisions: list[ShownDecisionOut]
 
 
+class ShownLoanOut(Out):
+    """A loan for who has to do something about it: the borrower's name is masked."""
+
+    key: str
+    number: str
+    borrower: str
+    village_name: str
+    balance_fen: int
+    maturity_on: date
+    overdue_since: date | None
+
+
 class TaskOut(Out):
     """Something to do. `shown_hash` names what was shown: a decision sends it back."""
 
@@ -77,6 +87,7 @@ class TaskOut(Out):
     note: str
     village: str
     application: ShownApplicationOut | None
+    loan: ShownLoanOut | None
     decisions: list[Literal["approve", "return", "reject"]]
     missing: list[str] = Field(description="What must be done before a decision: visit.")
     shown_hash: str
@@ -131,24 +142,6 @@ class DisbursementIn(In):
     fixed_fen: int = Field(0, ge=0, le=10**13, description="What each line of method `fixed` comes to.")
 
 
-class DelegationIn(In):
-    """Who does one's tasks from a day to a day, both included."""
-
-    to_person: str = Key
-    from_on: date
-    to_on: date
-    reason: str = Field(min_length=1, max_length=200)
-
-
-class DelegationOut(Out):
-    """A delegation that was noted."""
-
-    id: int
-    from_on: date
-    to_on: date
-    reason: str
-
-
 async def inbox(call: Call, query: Page) -> Listed[TaskOut]:
     """The open tasks of one's posts, the most urgent first."""
     rows = await tasks.inbox(call.actor, call.now, after=query.after, limit=query.limit)
@@ -186,11 +179,3 @@ async def disburse(call: Call, key: str, body: DisbursementIn) -> LoanOut:
     given = loans.Disbursement(**body.model_dump())
     made = await loans.disburse(call.actor, key, given, call.pack, call.now)
     return await loan_of(call, made.key)
-
-
-async def delegate(call: Call, body: DelegationIn) -> DelegationOut:
-    """Let a colleague do one's tasks for some days."""
-    made = await tasks.delegate(
-        call.actor, body.to_person, body.from_on, body.to_on, body.reason, call.pack, call.now
-    )
-    return DelegationOut.model_validate(made)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actions import applications, confirmations, loans, repayments, status, tasks, visits
+from actions import applications, confirmations, delegations, loans, repayments, status, tasks, visits
 from actions.visits import VisitReport
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Decision as DecisionRow
@@ -456,7 +456,7 @@ async def test_a_delegate_does_the_tasks_of_an_absent_colleague(county: County, 
     )  # fmt: skip
     key = (await Person.get(id=stand_in.person_id)).key
     on = date(2026, 11, 28)
-    await tasks.delegate(await county.actor("chen"), key, on, on, "出差", county.pack, NOW)
+    await delegations.delegate(await county.actor("chen"), key, on, on, "出差", county.pack, NOW)
     application = await apply()
     await decide(county, application, "stand-in", "acquiring_bank_review")
     row = await DecisionRow.get(application_id=application.id)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from actions import applications, confirmations, loans, repayments, status, tasks
+from actions import applications, confirmations, delegations, loans, repayments, status, tasks
 from actions.access import actor_for
 from actions.invariants import check_all
 from actions.routing import on_day
@@ -368,7 +368,7 @@ async def test_tasks_are_not_delegated_to_somebody_whose_post_has_ended(
         from_on=date(2020, 1, 1), to_on=date(2026, 11, 27),
     )  # fmt: skip
     with pytest.raises(RuleRefused) as refused:
-        await tasks.delegate(
+        await delegations.delegate(
             await county.actor("chen"), gone.key, date(2026, 11, 28), date(2026, 11, 30), "出差",
             county.pack, NOW,
         )  # fmt: skip

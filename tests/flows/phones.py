@@ -130,6 +130,11 @@ class Mini:
         assert status in (200, 201), found
         return found
 
+    async def papers(self) -> dict[str, str]:
+        """The papers a farmer agrees to: kind -> sha256 of the text that is shown."""
+        form = await self.get("forms/confirmation")
+        return {field["paper"]["kind"]: field["paper"]["sha256"] for field in form["fields"]}
+
     async def upload(self, purpose: str, picture: bytes) -> str:
         """The key of an uploaded picture."""
         headers = {"Content-Type": "image/jpeg"}

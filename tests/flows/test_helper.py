@@ -36,7 +36,10 @@ async def test_who_was_here_before_confirms_in_her_own_wechat(phones: Phones) ->
     assert "现在没有要办的事" in await phones.say("song", "待办")
     _ = await phones.say("li", "我的申请")
     assert "在等本人确认" in await phones.say("li", "1")
-    assert "开始办理" in await phones.say("li", "确认申请")
+    assert "授权书" in await phones.say("li", "确认申请")
+    assert "告知书" in await phones.say("li", "同意")
+    assert "承诺书" in await phones.say("li", "同意")
+    assert "开始办理" in await phones.say("li", "同意")
     await phones.settle()
     assert await states(phones) == [("withdrawn", "own"), ("in_review", "wechat")]
     assert "走访确认" in await phones.say("song", "待办")
@@ -70,14 +73,17 @@ async def test_who_has_no_wechat_tells_the_code_from_the_short_message(phones: P
     assert phone == "13900002222"
     (code,) = re.findall(r"\d{6}", words)
     assert "才把码告诉" in words
+    assert "文书念给您听" in words
     mini = await phones.login("wang")
     (application,) = (await mini.get("applications"))["items"]
     assert code == one_time_code(f"confirm:{application['key']}")
     path = f"applications/{application['key']}/confirm"
     wrong = str((int(code) + 1) % 1_000_000).zfill(6)
-    assert (await mini.ask("POST", path, {"code": wrong}))[0] == 422
+    read = await mini.papers()
+    assert (await mini.ask("POST", path, {"code": code}))[1]["error"]["code"] == "papers_missing"
+    assert (await mini.ask("POST", path, {"code": wrong, "consents": read}))[0] == 422
     assert await states(phones) == [("awaiting_confirmation", "")]
-    assert (await mini.post(path, {"code": code}))["state"] == "in_review"
+    assert (await mini.post(path, {"code": code, "consents": read}))["state"] == "in_review"
     await phones.settle()
     assert await states(phones) == [("in_review", "code")]
     assert any("走访确认申请户" in text for text in await told(phones, "song"))
@@ -93,9 +99,11 @@ async def test_a_photo_of_the_signature_confirms_it_on_the_spot(phones: Phones) 
     (application,) = (await mini.get("applications"))["items"]
     path = f"applications/{application['key']}/confirm"
     other = await mini.upload("photo", picture())
-    assert (await mini.ask("POST", path, {"signature_file": other}))[0] == 400
+    read = await mini.papers()
+    assert (await mini.ask("POST", path, {"signature_file": other, "consents": read}))[0] == 422
     signature = await mini.upload("signature", picture())
-    assert (await mini.post(path, {"signature_file": signature}))["state"] == "in_review"
+    given = {"signature_file": signature, "consents": read}
+    assert (await mini.post(path, given))["state"] == "in_review"
     await phones.settle()
     assert await states(phones) == [("in_review", "signature")]
     assert await broken(phones.demo) == []

@@ -11,8 +11,9 @@ import pytest
 from api_world import NOW
 from chat_kit import SERVICE, Phone
 
-from actions import applications, drafts, tasks
+from actions import applications, claims, drafts, tasks
 from actions.access import Actor, actor_for
+from actions.subjects import claim_code
 from bot import database, dialog
 from bot.dialog import Choices
 from bot.runtime import Runtime, business_date
@@ -20,6 +21,7 @@ from handlers.chat.apply import render
 from handlers.chat.links import plain
 from handlers.forms import form_context
 from handlers.forms.loan_application import LOAN_APPLICATION
+from models.sealing import one_time_code
 from policies import Packs
 from rules.routes import Decision
 
@@ -58,12 +60,14 @@ async def fill(somebody: Phone, upto: int = len(ANSWERS), **instead: str) -> str
     return words
 
 
-async def finish(somebody: Phone) -> str:
-    """Pictures, the two optional questions, the summary and the papers."""
+async def finish(somebody: Phone, *, for_himself: bool = True) -> str:
+    """Pictures, the two optional questions, the summary and the papers: nobody agrees to those for another."""
     assert "1张照片" in await somebody.picture(f"media-{somebody.openid}")
     assert "身份证正反面" in await somebody.say("好了")
     assert "位置" in await somebody.say("跳过")
     assert "填得对不对" in await somebody.say("跳过")
+    if not for_himself:
+        return await somebody.say("都对")
     assert "授权书" in await somebody.say("都对")
     for _ in PAPERS:
         words = await somebody.say("同意")
@@ -317,7 +321,7 @@ async def test_what_a_helper_filled_in_waits_for_the_farmers_own_yes_s1_7(
     assert "哪一类" in await helper.say("村干部或驻村队员")
     for said, asked in ANSWERS[2:]:
         assert asked in await helper.say(said)
-    assert "本人确认才算数" in await finish(helper)
+    assert "本人确认才算数" in await finish(helper, for_himself=False)
     waiting = await one("SELECT * FROM loan_application WHERE state = 'awaiting_confirmation'")
     me = await actor(runtime, "o-zhang")
     assert waiting["applicant_id"] == me.person_id
@@ -327,9 +331,61 @@ async def test_what_a_helper_filled_in_waits_for_the_farmers_own_yes_s1_7(
     shown = await farmer.say("我的申请")
     assert "1. " in shown
     await farmer.say("1")
-    assert "确认好了" in await farmer.tap("确认申请")
+    assert "授权书" in await farmer.tap("确认申请")
+    assert "告知书" in await farmer.say("同意")
+    assert "承诺书" in await farmer.say("同意")
+    assert "确认好了" in await farmer.say("同意")
+    agreed = await database.fetch(
+        "SELECT person_id, means, openid FROM consent WHERE application_id = $1", waiting["id"]
+    )
+    assert [tuple(row) for row in agreed] == [(me.person_id, "wechat", "o-zhang")] * 3
     confirmed = await one(f"SELECT state, confirmed_by FROM loan_application WHERE id = {waiting['id']}")  # noqa: S608
     assert confirmed == {"state": "in_review", "confirmed_by": "wechat"}
+
+
+async def test_filling_in_for_another_leaves_ones_own_form_alone_s1_7(phone: Phones) -> None:
+    """S1.1, S1.7: both forms stand beside each other, and each is taken up by its own word."""
+    somebody = phone("o-zhang")
+    await somebody.say("我要贷款")
+    await somebody.say("给自己办")
+    await somebody.say("普通农户")
+    await somebody.say("稍后")
+    assert "什么人" in await somebody.say("替人申请")
+    await somebody.say("家里人")
+    await somebody.say("稍后")
+    assert "哪个产业" in await somebody.say("我要贷款")
+    await somebody.say("稍后")
+    assert "哪一类" in await somebody.say("替人申请")
+    drafts = await database.fetch("SELECT subject FROM draft WHERE state = 'open' ORDER BY subject")
+    assert [row["subject"] for row in drafts] == ["", "other"]
+
+
+async def test_who_was_registered_by_others_proves_it_on_the_page_and_hands_in_then_s1_7(
+    phone: Phones, runtime: Runtime
+) -> None:
+    """S1.7, S18.8: the chat asks for no code; what was filled in is not lost."""
+    helper, farmer = phone("o-wang"), phone("o-zhang")
+    await helper.say("替人申请")
+    await helper.say("村干部或驻村队员")
+    for said, asked in ANSWERS[2:]:
+        assert asked in await helper.say(said)
+    await finish(helper, for_himself=False)
+    await helper.say("我的申请")
+    await helper.tap("撤回申请")
+    await helper.say("是")
+    assert "认领我的登记" in await farmer.say("我的申请")
+    await fill(farmer)
+    words = await finish(farmer)
+    assert "证明是您本人" in words
+    assert "认领我的登记" in words
+    me, now = await actor(runtime, "o-zhang"), runtime.now()
+    pack = runtime.packs.by_county("411082")
+    claim = await claims.begin(me, "张守田", "411082198503122455", pack, now)
+    await claims.send_code(me, claim.key, pack, now)
+    code = one_time_code(claim_code(claim.key, 1))
+    assert "从来不问" in await farmer.say(f"验证码{code}")
+    await claims.enter_code(me, claim.key, code, pack, now)
+    assert "申请编号" in await farmer.say("同意")
 
 
 async def test_what_a_program_decided_meanwhile_is_told_not_overwritten_s1_5(
