@@ -8,6 +8,8 @@ broken.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import signal
 import sys
 import time
 import traceback
@@ -45,6 +47,9 @@ async def run(scenario: Scenario, lab: Lab, seed: int, rounds: int) -> Tally:
 
 async def main(options: argparse.Namespace) -> int:
     logs.configure(demo=True)
+    task = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGINT):  # whoever ends this run ends its child processes too
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else sys.exit)
     names = options.only.split(",") if options.only else list(SCENARIOS)
     tallies = []
     for embedded in (False, True):

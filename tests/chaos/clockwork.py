@@ -110,7 +110,7 @@ async def k4(lab: Lab, seed: int, rounds: int) -> Tally:
                 if process.alive:
                     site.kill(process)
             site.kills += 1
-            lab.crash_database()
+            await lab.crash_database()
             results += await talking
             began = time.monotonic()
             await lab.start_database()
@@ -153,7 +153,7 @@ async def d1(lab: Lab, seed: int, rounds: int) -> Tally:
                 site.faults += 1
                 await dun(site, 60)
                 if harm == "crash":
-                    lab.crash_database()
+                    await lab.crash_database()
                     await asyncio.sleep(site.chance.random())
                     await lab.start_database()
                 else:

@@ -87,6 +87,14 @@ async def _true(value: bool) -> bool:
     return value
 
 
+def _runs(pid: int) -> bool:
+    """Does a process run? One that is dead and not yet buried does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE) -> float:
     """Wait for a condition; how long it took. Raises TimeoutError naming what did not happen."""
     began = time.monotonic()
@@ -132,9 +140,11 @@ class Lab:
         """Process id of the embedded server."""
         return int(self.embedded.get_postmaster_info().pid)
 
-    def crash_database(self) -> None:
+    async def crash_database(self) -> None:
         """The server stops as in a crash: nothing is flushed, the log is replayed at the next start."""
-        os.kill(self.postmaster, signal.SIGQUIT)
+        gone = self.postmaster
+        os.kill(gone, signal.SIGQUIT)
+        await until(lambda: _true(not _runs(gone)), "the database to be dead")
 
     async def start_database(self) -> None:
         await asyncio.to_thread(self.embedded.ensure_postgres_running)
