@@ -21,7 +21,7 @@ READERS = ("county_clerk", "administrator", "town_clerk")
 STANDINGS: Mapping[str, str] = MappingProxyType(
     {
         "delivered": "送到了",
-        "accepted": "发出了，等回执",
+        "accepted": "等回执",
         "waiting": "等着发",
         "uncertain": "说不准",
         "refused": "没送到",

@@ -1,11 +1,11 @@
-// The chart of deliveries by town; the table below it says the same in figures.
+// The chart of deliveries by town; the table below says the same in figures, with those that need not go out.
 "use strict";
 (async () => {
   const { api } = tx;
   const box = document.getElementById("towns");
   if (!box || !window.echarts) { if (box) box.hidden = true; return; }
   const STANDINGS = [["delivered", "送到了", "#06934a"], ["accepted", "等回执", "#7cc79e"], ["waiting", "等着发", "#9db7d6"],
-    ["uncertain", "说不准", "#e8b54a"], ["refused", "没送到", "#c9302c"], ["dropped", "不用发了", "#b9b9b9"]];
+    ["uncertain", "说不准", "#e8b54a"], ["refused", "没送到", "#c9302c"]];
   const most = 15;
   let found;
   try { found = await api("GET", `/api/v1/deliveries?hours=${box.dataset.hours}`); } catch { box.hidden = true; return; }
