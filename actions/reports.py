@@ -65,10 +65,10 @@ SELECT l.id AS loan_id, sum({amount})::bigint AS amount_fen,
          WHERE i.paid_principal_fen + i.paid_interest_fen < i.principal_fen + i.interest_fen)) AS days
 FROM loan l JOIN instalment i ON i.loan_id = l.id
 WHERE l.county = :county AND l.village BETWEEN :low AND :high AND (:bank::bigint IS NULL OR l.bank_id = :bank)
-  AND i.due_on BETWEEN date_trunc('month', :day::date)::date AND :day::date AND {which}
+  AND i.due_on BETWEEN date_trunc('month', :day::date)::date AND :day::date
 GROUP BY l.id HAVING sum({amount}) > 0"""
-_DUE = "i.principal_fen + i.interest_fen"
-_REPAID = "i.paid_principal_fen + i.paid_interest_fen"
+_DUE = "(i.principal_fen + i.interest_fen)"
+_REPAID = "(i.paid_principal_fen + i.paid_interest_fen)"
 
 
 def _measured(pack: Pack, on: date) -> str:
@@ -122,7 +122,7 @@ REPORTS: tuple[ReportSpec, ...] = (
         about=(
             ("本月应还", "这个月1号到这一天，该还的本金和利息。"),
             ("已还", "其中已经还了的。"),
-            ("逾期", "其中过了日子还没还的。"),
+            ("逾期", "其中到这一天结束还没还的。"),
             ("还款率", "已还占应还的多少，越高越好。"),
         ),
         seen_by={
@@ -144,9 +144,9 @@ REPORTS: tuple[ReportSpec, ...] = (
         low_is_good=False,
         days="SELECT max(day) AS day FROM collection_day WHERE county = :county AND day <= :day",
         opens={
-            "due_fen": _MONTHS_LINES.format(amount=_DUE, which="true"),
-            "repaid_fen": _MONTHS_LINES.format(amount=_REPAID, which="true"),
-            "overdue_fen": _MONTHS_LINES.format(amount=f"{_DUE} - {_REPAID}", which="i.due_on < :day::date"),
+            "due_fen": _MONTHS_LINES.format(amount=_DUE),
+            "repaid_fen": _MONTHS_LINES.format(amount=_REPAID),
+            "overdue_fen": _MONTHS_LINES.format(amount=f"{_DUE} - {_REPAID}"),
         },
         pushed_to=("town_clerk", "county_clerk"),
     ),

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import asyncpg
 import orjson
 
+from rules.arrears_rates import month_end
+
 
 def confirmation_code(application_key: str, round_: int) -> str:
     """What the code that confirms an application is worked out from: another one in every round. S1.7."""
@@ -335,6 +337,20 @@ async def _announced(connection: asyncpg.Connection, some: Sequence[Asked], on: 
     }
 
 
+async def _reports(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    """A report of a month: its name is among the facts, the number of the subject is the month."""
+    rows = await connection.fetch(
+        "SELECT id, facts ->> 'report' AS report, subject_id FROM notice WHERE id = ANY($1::bigint[])",
+        [one.notice_id for one in some],
+    )
+    return {
+        row["id"]: About(
+            still_true=True, facts={"key": f"{row['report']}/{month_end(*divmod(row['subject_id'], 100))}"}
+        )
+        for row in rows
+    }
+
+
 _Reader = Callable[[asyncpg.Connection, Sequence[Asked], date], Awaitable[dict[int, About]]]
 _READERS: Mapping[str, _Reader] = MappingProxyType(
     {
@@ -349,6 +365,7 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
         "grade": _announced,
         "credit_line": _announced,
         "claim": _claims,
+        "report": _reports,
     }
 )
 

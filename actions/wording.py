@@ -111,6 +111,7 @@ _PAGES = MappingProxyType(
         "application": "/m/applications/",
         "instalment": "/m/loans/",
         "loan": "/m/loans/",
+        "report": "/m/reports/",
         "slip": "/m/loans/",
     }
 )

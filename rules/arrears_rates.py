@@ -90,6 +90,11 @@ def last_month_end(on: date) -> date:
     return date.fromordinal(on.replace(day=1).toordinal() - 1)
 
 
+def month_end(year: int, month: int) -> date:
+    """The last day of a month. Clause: S12.5."""
+    return last_month_end(date(year + month // 12, month % 12 + 1, 1))
+
+
 def told_from(on: date, day: int) -> WorkingDate:
     """From which day of this month last month's report goes out: a rest day moves to the next working day.
 

@@ -14,6 +14,7 @@ from actions import (
     arrears,
     audit_chain,
     bulk_tasks,
+    collection,
     confirmations,
     delivery_counts,
     drafts,
@@ -26,6 +27,7 @@ from actions import (
     outcomes,
     promises,
     reminders,
+    report_push,
     risk_night,
     sessions,
     slots,
@@ -183,6 +185,17 @@ async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping
     }
 
 
+async def _collection(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Keep what was due and repaid in the month up to yesterday, by town and bank."""
+    return {"rows": await collection.fill(county, on - timedelta(days=1))}
+
+
+async def _report_push(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Tell the staff of towns and county that last month's reports are there."""
+    pack = runtime.packs.by_county(county)
+    return {"planned": await report_push.tell(county, pack, on, runtime.now())}
+
+
 JOBS: tuple[JobSpec, ...] = (
     JobSpec("night", "30 0 * * *", "all", _night, night.towns),
     JobSpec("night_figures", "40 0 * * *", "all", _night_figures, after="night"),
@@ -198,6 +211,8 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("expire_drafts", "45 0 * * *", "latest", _expire_drafts),
     JobSpec("audit_chain", "*/10 * * * *", "latest", _audit_chain),
     JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),
+    JobSpec("collection", "30 1 * * *", "all", _collection),
+    JobSpec("report_push", "40 8 * * *", "latest", _report_push),
     JobSpec("tidy", "20 3 * * *", "latest", _tidy),
     JobSpec("deliver", "* * * * *", "none", _deliver),
     JobSpec("receipts", "* * * * *", "none", _receipts),

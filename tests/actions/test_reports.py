@@ -11,6 +11,7 @@ import pytest
 from actions.access import Actor, HeldPost
 from actions.report_kinds import value_of, words_of
 from actions.report_loans import Opened, loans_behind
+from actions.report_push import STEP
 from actions.report_views import Asked, ReportView, reports_of, view
 from actions.reports import BY_NAME, REPORTS
 from bot import database
@@ -242,7 +243,7 @@ async def test_a_cadre_of_two_villages_sees_both(county: County) -> None:
 
 def test_every_report_holds_together() -> None:
     """S12.5: names are unique, what is opened, ranked and pushed is there."""
-    assert len(BY_NAME) == len(REPORTS)
+    assert len(BY_NAME) == len(REPORTS) == len({name[:STEP] for name in BY_NAME})
     for spec in REPORTS:
         assert set(spec.opens) <= {column.key for column in spec.columns if column.kind == "money"}
         assert all(column.of[0] for column in spec.columns if column.kind == "percent")

@@ -51,6 +51,7 @@ KINDS = {
     "overdue",
     "late_reply",
     "handover_task",
+    "report_ready",
     "call_or_visit",
 }
 

@@ -14,6 +14,7 @@ from rules.arrears_rates import (
     is_above,
     is_ranked,
     last_month_end,
+    month_end,
     ranks,
     share_bp,
     share_words,
@@ -103,5 +104,7 @@ def test_the_report_of_last_month_goes_out_on_a_working_day() -> None:
     """S12.5, S5.3: 5 December 2026 is a Saturday."""
     assert last_month_end(date(2026, 12, 5)) == date(2026, 11, 30)
     assert last_month_end(date(2027, 1, 31)) == date(2026, 12, 31)
+    assert month_end(2026, 12) == date(2026, 12, 31)
+    assert month_end(2028, 2) == date(2028, 2, 29)
     assert told_from(date(2026, 12, 1), 5).on == date(2026, 12, 7)
     assert told_from(date(2026, 11, 21), 5).on == date(2026, 11, 5)
