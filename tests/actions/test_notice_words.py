@@ -15,9 +15,10 @@ from actions.wording import Facts, Told
 from bot import database
 from models.application import Task
 from models.conversation import Draft
-from models.loan import Instalment, Loan
+from models.loan import Instalment, Loan, Repayment
 from models.notice import Notice
 from models.people import Person
+from models.slip import RepaymentSlip
 from policies import Pack, load_packs
 from rules.notices import Channel
 from rules.words import PRIVATE_FACTS, placeholders
@@ -26,7 +27,11 @@ from tests.actions.test_applications import approved, disbursement
 
 KINDS = sorted({kind for pack in load_packs() for kind in pack.notices})
 SUBJECT_OF: Mapping[str, str] = {
-    **dict.fromkeys(("settlement_due", "instalment_due", "maturity_due", "overdue"), "instalment"),
+    **dict.fromkeys(("settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window"), "instalment"),
+    **dict.fromkeys(("slip_confirmed", "slip_refused", "slip_for_guarantor"), "slip"),
+    "subsidy_paid": "subsidy",
+    "grade_changed": "grade",
+    "credit_line_expiring": "credit_line",
     **dict.fromkeys(("task_assigned", "task_due_soon", "task_escalated", "visit_task"), "task"),
     **dict.fromkeys(("handover_task", "call_or_visit"), "errand"),
     **dict.fromkeys(("draft_reminder", "draft_expiring"), "draft"),
@@ -35,6 +40,9 @@ SUBJECT_OF: Mapping[str, str] = {
 PLANNED_FACTS: Mapping[str, Mapping[str, Any]] = {
     "late_reply": {"reply": "您的申请正在审核。"},
     "draft_expiring": {"days": 3},
+    "subsidy_paid": {"amount_fen": 54_375},
+    "grade_changed": {"old_grade": "A", "grade": "AA", "reason": "按时还清"},
+    "credit_line_expiring": {"amount_fen": 5_000_000},
 }
 
 
@@ -62,12 +70,37 @@ async def subjects(county: County, apply: Submit) -> dict[str, int]:
         updated_at=NOW,
         expires_at=NOW + timedelta(days=30),
     )
+    repayment = await Repayment.create(
+        county="411082",
+        loan_id=loan.id,
+        bank_id=loan.bank_id,
+        serial="B-1",
+        received_on=NOW.date(),
+        amount_fen=500,
+        principal_fen=0,
+        interest_fen=500,
+        recorded_at=NOW,
+    )
+    slip = await RepaymentSlip.create(
+        county="411082",
+        loan_id=loan.id,
+        bank_id=loan.bank_id,
+        person_id=application.applicant_id,
+        village=VILLAGE,
+        channel="chat",
+        state="confirmed",
+        reason="请带回单来柜台查",
+        repayment_id=repayment.id,
+        created_at=NOW,
+    )
     return {
         "application": application.id,
         "task": (await county.task(application, "county_recommend")).id,
         "errand": errand.id,
         "instalment": (await Instalment.filter(loan_id=loan.id).order_by("number").first()).id,
         "draft": draft.id,
+        "slip": slip.id,
+        **dict.fromkeys(("subsidy", "grade", "credit_line"), 1),
         "inbox": 1,
         "person": application.applicant_id,
     }

@@ -45,6 +45,13 @@ KINDS = {
     "task_due_soon",
     "task_escalated",
     "visit_task",
+    "extension_window",
+    "subsidy_paid",
+    "grade_changed",
+    "credit_line_expiring",
+    "slip_confirmed",
+    "slip_refused",
+    "slip_for_guarantor",
     "settlement_due",
     "instalment_due",
     "maturity_due",
@@ -258,3 +265,20 @@ def test_the_schema_has_a_reader_for_every_key() -> None:
     for section in SECTIONS.values():
         assert all(field.description for field in section.model_fields.values()), section
     assert all(table.USED_BY for table in TABLES.values())
+
+
+def test_the_days_of_s11_2_stand_in_every_pack() -> None:
+    """S11.2: maturity, overdue and the four that count from a line of the plan or of credit."""
+    for pack in PACKS:
+        kinds = pack.notices
+        assert kinds["maturity_due"].steps.days == (-30, -7, -3, -1, 0), pack.name
+        overdue = kinds["overdue"].steps
+        assert (overdue.days, overdue.repeat_every) == ((1, 3, 7, 15, 30), 30), pack.name
+        by_day = {kind for kind, policy in kinds.items() if policy.counts_from}
+        assert {
+            "settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window",
+            "credit_line_expiring",
+        } <= by_day  # fmt: skip
+        for kind in by_day:
+            assert kinds[kind].too_late_hours is None, kind
+            assert kinds[kind].steps.days, kind

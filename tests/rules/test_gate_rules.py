@@ -270,3 +270,46 @@ def test_spreading_stays_inside_its_width(moment: datetime, key: str, minutes: i
     """S11.5"""
     width = timedelta(minutes=minutes)
     assert moment <= spread(moment, key, width) <= moment + width
+
+
+def test_a_promise_holds_a_collection_until_its_day_is_over() -> None:
+    """S18.4: deferred to the morning after; where the next step speaks by then, not sent at all."""
+    promised = COLLECTION._replace(promised_until=at(0, day=30))
+    found = gate(promised, POLICY)
+    assert (found.action, found.reason) == (Action.DEFER, Reason.PROMISED)
+    assert found.until is not None
+    assert at(8, day=30) <= found.until < at(9, day=30)
+    too_late = promised._replace(too_late_at=at(0, day=30))
+    assert gate(too_late, POLICY) == Verdict(Action.SUPPRESS, Reason.PROMISED)
+    assert gate(promised._replace(now=at(12, day=30)), POLICY) == SEND
+
+
+@pytest.mark.parametrize("facts", [SERVICE, TASK])
+def test_a_promise_holds_nothing_but_collections(facts: GateFacts) -> None:
+    """S18.4"""
+    assert gate(facts._replace(promised_until=at(0, day=30)), POLICY) == SEND
+
+
+def test_every_gate_is_reached_and_named() -> None:
+    """S11.5, S11.7, S18.4, S18.6, S18.7: facts that each gate, and no earlier one, says no to."""
+    no = {
+        Reason.SETTLED: COLLECTION._replace(still_true=False),
+        Reason.OPTED_OUT: SERVICE._replace(opted_out=True),
+        Reason.STALE: COLLECTION._replace(too_late_at=NOON),
+        Reason.PROMISED: COLLECTION._replace(promised_until=at(0, day=30)),
+        Reason.QUIET_DAY: COLLECTION._replace(quiet_day_until=at(0, day=29)),
+        Reason.QUIET_HOURS: COLLECTION._replace(now=NIGHT),
+        Reason.CONVERSATION: COLLECTION._replace(reminder=True, last_heard_at=NOON),
+        Reason.CAP: COLLECTION._replace(collection_contacts_today=POLICY.collection_cap_per_day),
+        Reason.NOT_FOLLOWING: COLLECTION._replace(reach=Reach(following=False)),
+        Reason.REFUSED_BY_PERSON: COLLECTION._replace(reach=Reach(refused_template=True)),
+        Reason.NO_GRANT: COLLECTION._replace(channel=Channel.SUBSCRIBE, reach=Reach()),
+        Reason.WINDOW_CLOSED: COLLECTION._replace(channel=Channel.SERVICE_MESSAGE, reach=Reach()),
+        Reason.NO_PHONE: COLLECTION._replace(channel=Channel.SMS, reach=Reach()),
+        Reason.NO_CADRE: COLLECTION._replace(channel=Channel.CADRE_TASK, reach=Reach(cadre_known=False)),
+        Reason.QUOTA: COLLECTION._replace(quota_used_today=10**9),
+    }
+    assert set(no) == set(Reason) - {Reason.CLEAR}
+    for reason, facts in no.items():
+        found = gate(facts, POLICY)
+        assert (found.reason, found.action is Action.SEND) == (reason, False)
