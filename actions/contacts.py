@@ -15,9 +15,10 @@ from models.people import Person, Region
 from models.sealing import open_json
 from policies import Pack
 
-CALLED = frozenset({"call_or_visit", "handover", "slip", "promise", "identity_check", "binding_check"})
+RISK = frozenset({"warning_measure", "early_repayment", "disposal", "hand_to_law", "abnormal"})
+CALLED = RISK | {"call_or_visit", "handover", "slip", "promise", "identity_check", "binding_check"}
 """Tasks about a person: whoever does one talks to him."""
-KINDS = CALLED | {"visit"}
+KINDS = CALLED | {"visit", "post_loan_visit"}
 """Tasks that are done by talking to somebody."""
 _MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 

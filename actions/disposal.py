@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from actions import audit
-from actions.access import Actor, HeldPost, access_loan, require_staff
+from actions.access import Actor, HeldPost, access_loan, access_task, require_staff
 from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY
 from actions.defaulters import list_defaulter
@@ -262,6 +262,15 @@ async def _view(entry: Disposal, loan: Loan) -> DisposalView:
         closed_on=entry.closed_on,
         defaulter_key=rows[0]["key"] if rows else "",
     )
+
+
+async def of_task(actor: Actor, task_key: str) -> str:
+    """Key of the entry that a task is about. Raises NotFound. Clause: S12.2."""
+    task = await access_task(actor, task_key)
+    entry = await Disposal.filter(loan_id=task.loan_id, state__not="closed").first() if task.loan_id else None
+    if entry is None:
+        raise NotFound("没有找到这条处置。")
+    return str(entry.key)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from actions.access import Actor, access_application, sees_slip
+from actions.access import Actor, access_application, access_loan, sees_slip
 from actions.pictures import Prepared, prepare
+from bot import database
 from bot.database import transaction
 from bot.errors import Conflict, NotFound, RuleRefused
 from bot.queue import Job, enqueue
@@ -185,9 +186,23 @@ async def _access_file(actor: Actor, key: str) -> StoredFile:
         row.owner_id == actor.person_id
         or await _may_see_application(actor, row)
         or any(sees_slip(actor, slip) for slip in await RepaymentSlip.filter(file_id=row.id))
+        or await _may_see_visited_loan(actor, row)
     ):
         return row
     raise NotFound("没有找到这个文件。")
+
+
+async def _may_see_visited_loan(actor: Actor, row: StoredFile) -> bool:
+    """A photo of a visit after the loan was paid out: for staff who see the loan, not for the borrower."""
+    visits = await database.fetch(
+        "SELECT l.key FROM visit v JOIN loan l ON l.id = v.loan_id WHERE v.visitor_id = $1 AND v.photos ? $2",
+        row.owner_id,
+        row.key,
+    )
+    try:
+        return bool(visits) and actor.staff and await access_loan(actor, visits[0]["key"]) is not None
+    except NotFound:
+        return False
 
 
 async def _may_see_application(actor: Actor, row: StoredFile) -> bool:

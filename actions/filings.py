@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from actions import audit
-from actions.access import Actor, HeldPost, require_staff, role_holders
+from actions.access import Actor, HeldPost, access_task, require_staff, role_holders
 from actions.notices import NewNotice, plan
 from actions.routing import on_day, said_on, tell_holders
 from bot import database
@@ -334,6 +334,22 @@ async def check(filing: Filing) -> bool:
         filing.id,
     )
     return bool(rows[0]["sha256"] == filing.sha256)
+
+
+async def of_task(actor: Actor, task_key: str) -> str:
+    """Key of the filing that a task is about. Raises NotFound. Clause: S5.1."""
+    task = await access_task(actor, task_key)
+    kind, _, month = task.stage.partition(":")
+    filing = (
+        await Filing.get_or_none(
+            bank_id=task.organisation_id, kind=kind, month=date.fromisoformat(f"{month}-01")
+        )
+        if month
+        else None
+    )
+    if filing is None:
+        raise NotFound("没有找到这份备案。")
+    return str(filing.key)
 
 
 def _files_for(post: HeldPost, filing: Filing) -> bool:

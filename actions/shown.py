@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from models.application import Decision, LoanApplication, Visit
+from models.loan import Instalment, Loan
 from models.people import Person, Region
 from models.sealing import content_hash
 from rules.identity import mask_id, mask_name, mask_phone
@@ -63,6 +64,36 @@ class ShownApplication:
     visit: ShownVisit | None
     decisions: tuple[ShownDecision, ...]
     hash: str
+
+
+@dataclass(frozen=True)
+class ShownLoan:
+    """A loan for who has to do something about it: the borrower's name is masked."""
+
+    key: str
+    number: str
+    borrower: str
+    village_name: str
+    balance_fen: int
+    maturity_on: date
+    overdue_since: date | None
+
+
+async def shown_loan(loan_id: int, on: date) -> ShownLoan:
+    """The masked view of a loan. Clause: S17.2."""
+    loan = await Loan.get(id=loan_id)
+    borrower = await Person.get(id=loan.borrower_id)
+    region = await Region.get_or_none(code=loan.village)
+    oldest = await Instalment.filter(loan_id=loan.id, paid_on=None, due_on__lt=on).order_by("due_on").first()
+    return ShownLoan(
+        key=loan.key,
+        number=loan.number,
+        borrower=mask_name(borrower.name),
+        village_name=region.name if region else loan.village,
+        balance_fen=loan.balance_fen,
+        maturity_on=loan.maturity_on,
+        overdue_since=oldest.due_on if oldest else None,
+    )
 
 
 async def shown_application(application: LoanApplication) -> ShownApplication:

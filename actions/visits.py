@@ -10,11 +10,13 @@ from typing import Any
 from actions import audit, files, routing
 from actions.access import Actor, access_task, family_of
 from actions.applications import refuse
+from actions.visit_plans import keep_findings
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import LoanApplication, Task, Visit
 from models.conversation import StoredFile
-from models.people import Household, Region
+from models.loan import Loan
+from models.people import Household, Person, Region
 from models.sealing import new_key, seal_text
 from policies.pack import Pack
 from rules import distance as rules
@@ -26,6 +28,19 @@ LATE_AFTER = timedelta(minutes=15)
 SAME_PICTURE_BITS = 4
 
 
+AFTER_LOAN = "post_loan_visit"
+CONFIRMATIONS = ("confirmed", "not_confirmed")
+AFTER_LOAN_RESULTS = ("normal", "abnormal")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where somebody lives: his household, else the village."""
+
+    household_id: int | None
+    village: str
+
+
 @dataclass(frozen=True)
 class VisitReport:
     """A visit as the phone recorded it. `client_id` is made there, so that a late upload counts once."""
@@ -33,7 +48,7 @@ class VisitReport:
     client_id: str
     device_at: datetime
     result: str
-    """confirmed or not_confirmed."""
+    """confirmed or not_confirmed; after the loan normal or abnormal."""
     latitude: float | None = None
     longitude: float | None = None
     accuracy_m: int | None = None
@@ -53,14 +68,18 @@ async def record(actor: Actor, task_key: str, report: VisitReport, pack: Pack, n
     if known is not None:
         return known
     task = await access_task(actor, task_key)
+    if task.kind == AFTER_LOAN and task.loan_id is not None:
+        return await _record_after_loan(actor, task, report, pack, now)
     if task.kind != "visit" or task.application_id is None:
         raise RuleRefused("S1.3", "这项任务不是走访确认。", code="not_a_visit")
-    _check(report, pack, now)
+    _check(report, pack, now, CONFIRMATIONS)
     async with database.transaction() as connection:
         application = await LoanApplication.select_for_update().get(id=task.application_id)
         refuse([check_reviewer(actor.person_id, family_ids=await family_of(application))])
         await _check_photos(actor, report.photos)
-        visit = await _create(actor, task, application, report, pack, now)
+        visit = await _create(
+            actor, task, _Place(application.household_id, application.village), report, pack, now
+        )
         await files.attach(actor, report.photos, application.id)
         changed = await Task.filter(id=task.id, state="open").update(
             state="done", outcome=report.result, done_at=now, done_by_id=actor.person_id
@@ -78,7 +97,47 @@ async def record(actor: Actor, task_key: str, report: VisitReport, pack: Pack, n
         return visit
 
 
-def _check(report: VisitReport, pack: Pack, now: datetime) -> None:
+async def _record_after_loan(
+    actor: Actor, task: Task, report: VisitReport, pack: Pack, now: datetime
+) -> Visit:
+    """A visit after the loan was paid out: what is abnormal becomes facts for the warnings. S9.1, S9.2."""
+    _check(report, pack, now, AFTER_LOAN_RESULTS)
+    seen = [str(code) for code in report.findings.get("seen") or ()]
+    if (report.result == "abnormal") != bool(seen):
+        words = "有异常就勾出是哪些，没有异常就选“正常”。"
+        raise RuleRefused("S9.1", words, code="findings", field="result")
+    async with database.transaction():
+        loan = await Loan.select_for_update().get(id=task.loan_id)
+        members = await Person.filter(household_id=loan.household_id) if loan.household_id else []
+        family = frozenset((loan.borrower_id, *(member.id for member in members)))
+        refuse([check_reviewer(actor.person_id, family_ids=family)])
+        await _check_photos(actor, report.photos)
+        await _refuse_used_photos(report.photos)
+        visit = await _create(actor, task, _Place(loan.household_id, loan.village), report, pack, now)
+        changed = await Task.filter(id=task.id, state="open").update(
+            state="done", outcome=report.result, done_at=now, done_by_id=actor.person_id
+        )
+        if not changed:
+            raise Conflict("S9.1", "这次走访已经由同事做完了。", code="already_visited")
+        await audit.record(
+            actor.county, actor.person_id, "visit", ("loan", loan.id), now, result=report.result
+        )
+        if seen:
+            await keep_findings(actor, loan, seen, report.remark, pack, now, visit=visit)
+        return visit
+
+
+async def _refuse_used_photos(photos: Sequence[str]) -> None:
+    rows = await database.fetch(
+        "SELECT 1 FROM visit WHERE loan_id IS NOT NULL AND photos ?| $1::text[] LIMIT 1", list(photos)
+    )
+    if rows:
+        raise RuleRefused(
+            "S9.2", "有照片已经用在别的走访里了，请重新拍照。", code="photo_used", field="photos"
+        )
+
+
+def _check(report: VisitReport, pack: Pack, now: datetime, results: Sequence[str]) -> None:
     photos_min = pack.visits(routing.on_day(now)).photos_min
     if not report.client_id or len(report.client_id) > CLIENT_ID_MAX:
         raise RuleRefused(
@@ -87,8 +146,8 @@ def _check(report: VisitReport, pack: Pack, now: datetime) -> None:
     if abs(now - report.device_at) > CLOCK_OFF_MOST:
         words = "手机的日期不对，请把手机时间调准后再交。"
         raise RuleRefused("S9.2", words, code="device_clock", field="device_at")
-    if report.result not in ("confirmed", "not_confirmed"):
-        raise RuleRefused("S1.3", "请选走访结果：属实，或者不属实。", code="result", field="result")
+    if report.result not in results:
+        raise RuleRefused("S9.2", "请选走访结果。", code="result", field="result")
     if len(report.photos) < photos_min:
         words = f"请至少拍{photos_min}张现场照片。"
         raise RuleRefused("S9.2", words, code="photos_missing", field="photos")
@@ -101,16 +160,17 @@ async def _check_photos(actor: Actor, photos: Sequence[str]) -> None:
 
 
 async def _create(
-    actor: Actor, task: Task, application: LoanApplication, report: VisitReport, pack: Pack, now: datetime
+    actor: Actor, task: Task, home: _Place, report: VisitReport, pack: Pack, now: datetime
 ) -> Visit:
     key = new_key()
-    distance, doubts = await _judge(actor, application, report, pack, now)
+    distance, doubts = await _judge(actor, home, report, pack, now)
     return await Visit.create(
         county=actor.county,
         key=key,
         client_id=report.client_id,
         task_id=task.id,
-        application_id=application.id,
+        application_id=task.application_id,
+        loan_id=task.loan_id,
         visitor_id=actor.person_id,
         latitude=report.latitude,
         longitude=report.longitude,
@@ -127,10 +187,10 @@ async def _create(
 
 
 async def _judge(
-    actor: Actor, application: LoanApplication, report: VisitReport, pack: Pack, now: datetime
+    actor: Actor, where: _Place, report: VisitReport, pack: Pack, now: datetime
 ) -> tuple[int | None, list[dict[str, Any]]]:
     """Distance in metres (None without a place) and everything doubtful, for the town to see."""
-    home = await _home(application)
+    home = await _home(where)
     here = _place(report.latitude, report.longitude)
     photos = await StoredFile.filter(key__in=list(report.photos))
     findings = rules.visit_findings(
@@ -185,8 +245,8 @@ async def _reused(photos: Sequence[StoredFile]) -> int:
     return reused
 
 
-async def _home(application: LoanApplication) -> rules.Place | None:
-    household = await Household.get(id=application.household_id)
-    region = await Region.get_or_none(code=application.village)
+async def _home(where: _Place) -> rules.Place | None:
+    household = await Household.get_or_none(id=where.household_id) if where.household_id else None
+    region = await Region.get_or_none(code=where.village)
     village = _place(region.latitude, region.longitude) if region else None
-    return _place(household.latitude, household.longitude) or village
+    return (_place(household.latitude, household.longitude) if household else None) or village

@@ -20,7 +20,9 @@ class VisitIn(In):
     task: Key
     client_id: Key
     device_at: AwareDatetime = Field(description="By the phone's clock, with an offset.")
-    result: Literal["confirmed", "not_confirmed"]
+    result: Literal["confirmed", "not_confirmed", "normal", "abnormal"] = Field(
+        description="Before the loan confirmed or not; after it normal or abnormal."
+    )
     latitude: float | None = Field(None, ge=-90, le=90)
     longitude: float | None = Field(None, ge=-180, le=180)
     accuracy_m: int | None = Field(None, ge=0, le=1_000_000)

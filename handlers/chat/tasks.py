@@ -22,14 +22,14 @@ from bot.runtime import business_date
 from bot.wechat.messages import Text
 from handlers import texts
 from handlers.chat.apply import input_of, render
-from handlers.chat.links import link, plain, with_links
+from handlers.chat.links import link, page_link, plain, with_links
 from handlers.chat.talk import IDLE, ChatOutcome, ChatTurn, Where, say
 from handlers.forms import form_context
 from handlers.forms.decision import DECISION, decision_choices
 from handlers.forms.disbursement import DISBURSEMENT
 from handlers.forms.filled import disbursement, visit_report
 from handlers.forms.slip import SLIP, checked
-from handlers.forms.visit import VISIT
+from handlers.forms.visit import POST_LOAN_VISIT, VISIT
 from rules.application import ApplicantKind, rate_cap_bp, yuan
 from rules.drafts import expires_at
 from rules.routes import Decision
@@ -39,10 +39,14 @@ PAGE = 8
 FORMS: Mapping[str, Form] = {
     "review": DECISION,
     "visit": VISIT,
+    "post_loan_visit": POST_LOAN_VISIT,
     "disburse": DISBURSEMENT,
     "slip": SLIP,
 }
 """Kind of task -> the form that does it."""
+VISITS = ("visit", "post_loan_visit")
+ON_A_PAGE = frozenset({"disposal", "filing", "village_watch"})
+"""Kinds of tasks that need a list in front of one's eyes: the chat leads to the page."""
 _TO_THE_LIST = frozenset({"待办", "任务", "我的任务", "待办任务", "走访"})
 _DECIDED = {Decision.APPROVE: "通过", Decision.RETURN: "退回补充", Decision.REJECT: "不通过"}
 
@@ -81,6 +85,9 @@ async def show(turn: ChatTurn, key: str) -> ChatOutcome:
     lines = [f"【{task.title}】", *_about(task, turn), *await _whom(task, turn), *await _slip(task, turn)]
     if task.missing:
         return say("\n".join([*lines, texts.VISIT_MISSING, link("待办")]), Where(NAME, {}))
+    if task.kind in ON_A_PAGE:
+        opened = page_link("点这里打开办理", turn.page(f"/m/tasks/{task.key}"))
+        return say("\n".join([*lines, opened, link("待办")]), Where(NAME, {}))
     if task.kind not in FORMS:
         words = texts.close_words(task.kind)
         lines += [f"{number}. {word}" for number, word in enumerate(words, 1)]
@@ -155,7 +162,7 @@ async def _given(turn: ChatTurn) -> Input:
 
 
 def _outcome(turn: ChatTurn, draft: KeptDraft, made: Turn, task: TaskView) -> ChatOutcome:
-    page = turn.page(f"/m/{'visit' if task.kind == 'visit' else 'tasks'}/{task.key}")
+    page = turn.page(f"/m/{'visit' if task.kind in VISITS else 'tasks'}/{task.key}")
     reply = Text(render(made.effects, page))
     if any(isinstance(effect, Cancelled) for effect in made.effects):
         return ChatOutcome(reply, IDLE, closed=draft, keep_body=made.keep_input)
@@ -206,6 +213,7 @@ async def _slip_checked(turn: ChatTurn, key: str, answers: Mapping[str, Any]) ->
 _DONE: Mapping[str, Callable[[ChatTurn, str, Mapping[str, Any]], Awaitable[str]]] = {
     "review": _decided,
     "visit": _visited,
+    "post_loan_visit": _visited,
     "disburse": _disbursed,
     "slip": _slip_checked,
 }
@@ -241,13 +249,17 @@ def _line(task: TaskView) -> str:
     parts = [task.title]
     if task.application is not None:
         parts += [task.application.applicant, task.application.village_name]
+    elif task.loan is not None:
+        parts += [task.loan.borrower, task.loan.village_name]
     due = "已超期" if task.overdue else f"{texts.day(business_date(task.due_at - timedelta(seconds=1)))}前"
     return " ".join([*parts, due])
 
 
 def _about(task: TaskView, turn: ChatTurn) -> list[str]:
     if task.application is None:
-        return [task.note] if task.note else []
+        loan = task.loan
+        about = [f"借款人 {loan.borrower}，{loan.village_name}，余额{yuan(loan.balance_fen)}"] if loan else []
+        return [*about, task.note] if task.note else about
     return facts_of(task.application, turn)
 
 

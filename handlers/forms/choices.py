@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from bot.dialog import Choice, Choices
+from policies import Pack
 
 HAVE = Choices((Choice("yes", "有"), Choice("no", "没有")))
 

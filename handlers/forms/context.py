@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from bot.dialog import Choice, Context, Paper
-from handlers.forms.choices import industry_choices, kind_choices
+from handlers.forms.choices import finding_choices, industry_choices, kind_choices
 from handlers.forms.decision import DECISIONS, QUESTIONS
 from handlers.forms.papers import papers_of
 from policies.pack import Pack
@@ -30,6 +30,7 @@ def _county(pack: Pack, on: date) -> _County:
     options = {
         "kinds": kind_choices(terms.kinds),
         "industries": industry_choices(terms.industries),
+        "findings": finding_choices(pack, on),
         "decisions": DECISIONS,
         "questions": QUESTIONS,
     }

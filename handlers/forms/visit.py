@@ -27,6 +27,13 @@ def _result(value: str, answers: Answers, context: Context) -> str | None:
     return None
 
 
+def _abnormal(value: str, answers: Answers, context: Context) -> str | None:
+    """正常 and findings exclude each other. Clause: S9.1."""
+    if (value == "abnormal") != bool(answers.get("findings")):
+        return "勾了异常情况，就选“有异常”；没有异常，前面就不要勾。要改前面的，回复“返回”。"
+    return None
+
+
 VISIT = Form(
     "visit",
     VERSION,
@@ -106,3 +113,64 @@ VISIT = Form(
         ),
     ),
 )
+
+POST_LOAN_VISIT = Form(
+    "post_loan_visit",
+    VERSION,
+    "贷后走访",
+    (
+        Field(
+            "place",
+            "location",
+            "位置",
+            "到了借款人家里或项目上，请发一下位置。",
+            help="点右下角的“＋”，选“位置”，再点“发送”。没信号就等有信号再发。",
+            page="visit",
+        ),
+        Field(
+            "photos",
+            "photo",
+            "现场照片",
+            "请拍现场照片发过来：生产的、家里的。发完回复“好了”。",
+            help="点右下角的“＋”，选“拍摄”。要现场拍，不要用旧照片。",
+            minimum="photos_min",
+            maximum=9,
+            names=("照片",),
+            page="visit",
+        ),
+        Field(
+            "findings",
+            "multi",
+            "异常情况",
+            "有没有这些情况？发数字，可以发几个，比如“1、3”；都没有就回复“没有”。",
+            choices="findings",
+            minimum=0,
+            names=("情况", "异常"),
+            page="visit",
+        ),
+        Field(
+            "remark",
+            "text",
+            "补充说明",
+            "还有什么要说明的？",
+            maximum=300,
+            optional=True,
+            extract=False,
+            names=("说明", "备注"),
+            page="visit",
+        ),
+        Field(
+            "result",
+            "choice",
+            "走访结果",
+            "这一户总的怎么样？",
+            choices=(Choice("normal", "正常", ("没问题",)), Choice("abnormal", "有异常", ("异常", "不正常"))),
+            check=_abnormal,
+            depends=("findings",),
+            extract=False,
+            names=("结果",),
+            page="visit",
+        ),
+    ),
+)
+"""Clause: S9.1, S9.2."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from actions import contacts, slip_checks, tasks
+from actions import contacts, disposal, filings, slip_checks, tasks
 from actions.shown import ShownApplication
 from actions.tasks import TaskView
 from bot.dialog import Context
@@ -21,6 +21,8 @@ from handlers.pages.rows import photos_of, rows_of
 from rules.application import yuan
 
 PAGE = 20
+VISITS = ("visit", "post_loan_visit")
+"""Kinds of tasks that are done at the place, with or without a signal."""
 _SHOWN_ABOVE = frozenset({"amount", "term", "name", "phone", "id_number", "village", "head_id_number"})
 _ASKED_EVERYBODY = frozenset({"name", "phone", "id_number"})
 """Questions whose answers a reviewer is not shown as such; they are asked of every farmer."""
@@ -40,6 +42,8 @@ async def inbox(viewer: Viewer) -> web.Response:
 def _row(task: TaskView) -> dict[str, Any]:
     shown = task.application
     about = f"{shown.applicant} · {shown.village_name} · {yuan(shown.amount_fen)}" if shown else task.note
+    if task.loan is not None:
+        about = f"{task.loan.borrower} · {task.loan.village_name}。{task.note}"
     return {
         "key": task.key, "kind": task.kind, "title": task.title, "about": about, "overdue": task.overdue,
         "escalated": task.escalated, "due": f"{last_day(task.due_at)}前",
@@ -49,8 +53,10 @@ def _row(task: TaskView) -> dict[str, Any]:
 async def task(viewer: Viewer) -> web.Response:
     """GET /m/tasks/{key}: what is to be decided, masked, and the form to decide it."""
     found = await tasks.view_task(viewer.actor, viewer.key, viewer.now)
-    if found.kind == "visit" and found.state == "open":
+    if found.kind in VISITS and found.state == "open":
         raise web.HTTPFound(f"/m/visit/{found.key}")
+    if found.kind in ELSEWHERE and found.state == "open":
+        raise web.HTTPFound(await ELSEWHERE[found.kind](viewer, found.key))
     context = await county_context(viewer.runtime, viewer.actor.county)
     shown = found.application
     whom = None
@@ -79,16 +85,33 @@ async def task(viewer: Viewer) -> web.Response:
     )
 
 
+async def _disposal_page(viewer: Viewer, key: str) -> str:
+    return f"/m/disposals/{await disposal.of_task(viewer.actor, key)}"
+
+
+async def _filing_page(viewer: Viewer, key: str) -> str:
+    return f"/m/filings/{await filings.of_task(viewer.actor, key)}"
+
+
+async def _watch_page(_viewer: Viewer, key: str) -> str:
+    return f"/m/watch/{key}"
+
+
+ELSEWHERE = {"disposal": _disposal_page, "filing": _filing_page, "village_watch": _watch_page}
+"""Kinds of tasks that have a page of their own -> its address."""
+
+
 async def visit(viewer: Viewer) -> web.Response:
     """GET /m/visit/{key}: the visit form, which works on without a signal."""
     found = await tasks.view_task(viewer.actor, viewer.key, viewer.now)
-    if found.kind != "visit" or found.state != "open" or found.application is None:
+    if found.kind not in VISITS or found.state != "open" or not (found.application or found.loan):
         raise web.HTTPFound(f"/m/tasks/{found.key}")
     context = await county_context(viewer.runtime, viewer.actor.county)
     rows = _rows(found.application, context)
     return render(
-        viewer, "visit.html", it=found, due=last_day(found.due_at), application=found.application, rows=rows
-    )
+        viewer, "visit.html", it=found, due=last_day(found.due_at), application=found.application, rows=rows,
+        form=found.kind,
+    )  # fmt: skip
 
 
 def _rows(shown: ShownApplication | None, context: Context) -> list[tuple[str, str]]:

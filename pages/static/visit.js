@@ -2,7 +2,7 @@
 "use strict";
 (async () => {
   const { api, el, once, toast } = tx;
-  const root = document.getElementById("visit"), task = root.dataset.key;
+  const root = document.getElementById("visit"), task = root.dataset.key, name = root.dataset.form;
   const fault = el("p", { class: "fault", role: "alert", hidden: true });
   const shown = new Map();
 
@@ -20,11 +20,11 @@
   /** The questions, from the server or as they were last time. */
   async function description() {
     try {
-      const found = await api("GET", "/api/v1/forms/visit");
-      localStorage.setItem("tianxin-form-visit", JSON.stringify(found));
+      const found = await api("GET", `/api/v1/forms/${name}`);
+      localStorage.setItem(`tianxin-form-${name}`, JSON.stringify(found));
       return found;
     } catch {
-      return JSON.parse(localStorage.getItem("tianxin-form-visit") || "null");
+      return JSON.parse(localStorage.getItem(`tianxin-form-${name}`) || "null");
     }
   }
 
@@ -84,6 +84,8 @@
     if (field.kind === "photo") return visit.photos.length < (field.minimum || 1) ? `请至少拍${field.minimum || 1}张照片。` : "";
     if (field.kind === "multi" || field.optional) return "";
     if (value === undefined || value === "") return field.kind === "location" ? "请先定位。" : "请选一个。";
+    const seen = (visit.answers.findings || []).length > 0;
+    if (name === "post_loan_visit" && field.key === "result" && (value === "abnormal") !== seen) return "勾了异常情况，就选“有异常”；没有异常，前面就不要勾。";
     const untrue = visit.answers.lives_there === false || visit.answers.project_real === false;
     return field.key === "result" && value === "confirmed" && untrue ? "前面说人不住这里或者项目不真，这里就不能选“属实”。" : "";
   }
@@ -94,7 +96,7 @@
     await tx.visits.save(visit);
     await tx.visits.flush();
     const left = await tx.visits.load(task);
-    if (!left) return end("✓", "交上去了！", "县里会看到您的走访结果。");
+    if (!left) return end("✓", "交上去了！", "镇里和县里会看到您的走访结果。");
     if (left.finished) return end("✓", "记在手机里了", "现在没有信号。等有信号时打开这个页面或“任务”，会自己上传。");
     Object.assign(visit, left);
     draw();
