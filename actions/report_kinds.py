@@ -43,7 +43,8 @@ class ReportSpec:
     `days`: a query for the newest day with figures up to `:day`; empty: figures of this moment.
     `ranked_by`: the percent column that decides the place; `line_bp`: the target line, if there is one.
     `opens`: figure -> query for the loans behind it (`loan_id, amount_fen, days`), where `:low` and `:high`
-    are the first and last village and `:bank` a bank or null.
+    are the first and last village and `:bank` a bank or null. `opens_now`: those are as they stand now, which
+    may be after the day of the report.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ReportSpec:
     low_is_good: bool = True
     days: str = ""
     opens: Mapping[str, str] = field(default_factory=dict)
+    opens_now: bool = False
     pushed_to: tuple[str, ...] = ()
 
     def column(self, key: str) -> Column:

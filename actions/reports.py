@@ -148,6 +148,7 @@ REPORTS: tuple[ReportSpec, ...] = (
             "repaid_fen": _MONTHS_LINES.format(amount=_REPAID),
             "overdue_fen": _MONTHS_LINES.format(amount=f"{_DUE} - {_REPAID}"),
         },
+        opens_now=True,
         pushed_to=("town_clerk", "county_clerk"),
     ),
 )
