@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("webhook", "push", "claims", "process")
+NAMES = ("webhook", "push", "claims", "schedule", "process")
 
 
 def main() -> int:

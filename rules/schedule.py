@@ -12,6 +12,7 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -216,6 +217,7 @@ def settlement_dates(start_on: date, maturity_on: date, cycle: Cycle, settlement
     return [*(day for day in kept if start_on < day < maturity_on), maturity_on]
 
 
+@lru_cache(maxsize=8_192)
 def due_day_of(nominal_on: date, rest_days: RestDays = "next_workday") -> tuple[date, bool]:
     """When something of that contract day is due, and whether the official calendar knows it.
 
@@ -262,10 +264,10 @@ Amounts = list[tuple[int, int]]
 
 def amounts_of(terms: Terms, periods: Sequence[Period]) -> Amounts:
     """Principal and interest of each period; empty lines at the end are left out. Clause: S11.1."""
-    if terms.grace_lines >= len(periods) and terms.grace_lines:
-        raise BadTerms("grace_lines", "grace leaves no line for the principal")
     if terms.method in ("interest_only", "bullet"):
         return _interest_alone(terms, periods)
+    if terms.grace_lines >= len(periods):
+        raise BadTerms("grace_lines", "grace leaves no line for the principal")
     if terms.method == "flat":
         return _trimmed(_flat(terms, periods))
     if terms.method == "equal_principal":

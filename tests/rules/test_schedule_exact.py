@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rules.rates import RateChange
-from rules.schedule import METHODS, BadTerms, Terms, add_months, plan
+from rules.schedule import METHODS, BadTerms, LastLine, Terms, add_months, plan
+from rules.schedule_batch import plan_many
 
 HALF = Fraction(1, 2)
 
@@ -301,3 +302,25 @@ def test_terms_that_make_no_sense_are_refused_by_field(changes: dict[str, Any], 
     with pytest.raises(BadTerms) as refused:
         plan(replace(terms, **changes))
     assert refused.value.field == field
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    some_terms(), st.sampled_from([1, 1, 1, 100]), st.integers(0, 3), st.booleans(),
+    st.sampled_from(["rest", "own_days"]),
+)  # fmt: skip
+def test_many_at_once_are_the_same_lines_to_the_fen(
+    terms: Terms, multiple: int, grace: int, even: bool, last_line: LastLine
+) -> None:
+    """S11.1: the quick way and the exact rule, or the same refusal."""
+    asked = replace(terms, multiple_fen=multiple, grace_lines=grace, even_last=even, last_line=last_line)
+    try:
+        exact = [astuple(line) for line in plan(asked)]
+    except BadTerms as problem:
+        with pytest.raises(BadTerms) as refused:
+            list(plan_many([asked]))
+        assert refused.value.field == problem.field  # noqa: PT017 - compared with the other refusal
+        return
+    twice = list(plan_many([asked, replace(asked, principal_fen=asked.principal_fen + 1), asked]))
+    assert [tuple(row) for row in twice[0]] == exact
+    assert twice[2] == twice[0]
