@@ -147,6 +147,10 @@ class Lab:
         await until(lambda: _true(not _runs(gone)), "the database to be dead")
 
     async def start_database(self) -> None:
+        """Start it again, and wait as long as it takes to replay its log."""
+        with contextlib.suppress(subprocess.SubprocessError):  # it waits ten seconds only
+            await asyncio.to_thread(self.embedded.ensure_postgres_running)
+        await database.wait_until_up(self.server_url, seconds=PATIENCE)
         await asyncio.to_thread(self.embedded.ensure_postgres_running)
 
 
