@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rules import schedule
-from rules.rates import BP, RateChange, year_days
+from rules.rates import BP, DayCount, RateChange, year_days
 from rules.schedule import Amounts, LineKind, Period, Terms
 
 SHAPES_KEPT = 50_000
@@ -69,7 +69,7 @@ def _shape(
     method: schedule.Method,
     cycle: schedule.Cycle,
     due_day: int | None,
-    day_count: schedule.DayCount,
+    day_count: DayCount,
     rate_changes: tuple[RateChange, ...],
     grace_lines: int,
     first_due_from: date | None,
