@@ -27,7 +27,9 @@ from tests.actions.test_applications import approved, disbursement
 
 KINDS = sorted({kind for pack in load_packs() for kind in pack.notices})
 SUBJECT_OF: Mapping[str, str] = {
-    **dict.fromkeys(("settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window"), "instalment"),
+    **dict.fromkeys(
+        ("settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window"), "instalment"
+    ),
     **dict.fromkeys(("slip_confirmed", "slip_refused", "slip_for_guarantor"), "slip"),
     "subsidy_paid": "subsidy",
     "grade_changed": "grade",
