@@ -68,30 +68,31 @@ class Caller:
         """Calls of this API left today, over all processes; None where no limit is known."""
         return await self._quota.left(api)
 
-    async def _call(
+    def _call(
         self, api: str, payload: object = None, *, form: Body = None, query: str = "", expect: str = "errcode"
-    ) -> Answer:
+    ) -> Awaitable[Answer]:
         """POST the payload or form with the token, or GET; the answer if it is a success and has `expect`.
 
         Raises WeChatError: NotSent, Uncertain, or what WeChat said. A dead token is replaced, once.
         """
         body = dumps(payload) if payload is not None else form
+        return self._with_token(
+            api, query, body, lambda raw: self._success(api, understand(api, raw), expect)
+        )
 
-        async def attempt(token: str) -> Answer:
-            return await self._ask(api, self._url(api, token, query), body, expect)
-
-        return await self._with_token(api, attempt)
-
-    async def _with_token(self, api: str, attempt: Callable[[str], Awaitable[T]]) -> T:
+    async def _with_token(
+        self, api: str, query: str, body: Body, read: Callable[[Raw], T], limit: int = MAX_ANSWER
+    ) -> T:
         token = self._tokens.current(self._now().timestamp())
         if token is None:
             token = await self._awaited(api, self._tokens.get())
         try:
-            return await attempt(token)
+            return await self._exchange(api, self._url(api, token, query), body, read, limit)
         except WeChatError as error:
             if error.errcode not in TOKEN_CODES:
                 raise
-        return await attempt(await self._awaited(api, self._tokens.replace(token)))
+        token = await self._awaited(api, self._tokens.replace(token))
+        return await self._exchange(api, self._url(api, token, query), body, read, limit)
 
     async def _awaited(self, api: str, credential: Awaitable[str]) -> str:
         # Whatever went wrong with the token, the call itself was not made and may be repeated.
@@ -101,10 +102,8 @@ class Caller:
             failure = WeChatError(api, error.errcode, error.errmsg, "token", rid=error.rid)
         raise failure
 
-    async def _ask(self, api: str, url: URL, body: Body, expect: str) -> Answer:
-        return await self._exchange(
-            api, url, body, lambda raw: self._success(api, understand(api, raw), expect)
-        )
+    def _ask(self, api: str, url: URL, body: Body, expect: str) -> Awaitable[Answer]:
+        return self._exchange(api, url, body, lambda raw: self._success(api, understand(api, raw), expect))
 
     async def _exchange(
         self, api: str, url: URL, body: Body, read: Callable[[Raw], T], limit: int = MAX_ANSWER

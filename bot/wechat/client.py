@@ -296,13 +296,7 @@ class WeChat(Caller):
         """A picture or voice somebody sent us, at most 20 MB."""
         api = "cgi-bin/media/get"
         query = urlencode({"media_id": media_id})
-
-        async def attempt(token: str) -> Media:
-            return await self._exchange(
-                api, self._url(api, token, query), None, lambda raw: self._media(api, raw), MAX_MEDIA
-            )
-
-        return await self._with_token(api, attempt)
+        return await self._with_token(api, query, None, lambda raw: self._media(api, raw), MAX_MEDIA)
 
     def _media(self, api: str, raw: Raw) -> Media:
         kind = raw.content_type.partition(";")[0].strip().lower()
