@@ -235,6 +235,7 @@ facts = st.builds(
     opted_out=st.booleans(),
     too_late_at=st.one_of(st.none(), moments),
     obeys_quiet_hours=st.booleans(),
+    promised_until=st.one_of(st.none(), moments),
     quiet_day_until=st.one_of(st.none(), moments),
     last_heard_at=st.one_of(st.none(), moments),
     collection_contacts_today=st.integers(0, 6),
@@ -250,6 +251,7 @@ def test_collection_never_goes_out_at_night_nor_beyond_the_cap(anything: GateFac
         assert time(8) <= anything.now.astimezone(SHANGHAI).time() < time(22)
         assert anything.collection_contacts_today < 3
         assert anything.still_true
+        assert anything.promised_until is None or anything.promised_until <= anything.now
 
 
 @given(facts)
