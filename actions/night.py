@@ -46,22 +46,23 @@ _TOWN = """
 WITH loans AS MATERIALIZED (
   {loans} WHERE county = $1 AND village BETWEEN $3 AND $4 AND {running}
 ), line AS MATERIALIZED (
-  SELECT l.id AS loan_id, l.borrower_id, l.village, l.bank_id, l.balance_fen, i.*, l.active AND i.open AS owed
+  SELECT l.id AS loan_id, l.borrower_id, l.village, l.bank_id, l.balance_fen,
+         i.id, i.kind, i.due_on, l.active AND i.open AS owed
   FROM loans l CROSS JOIN LATERAL (
-    SELECT i.id, i.kind, i.due_on, i.paid_on IS NULL AS open,
-           i.principal_fen - CASE WHEN i.paid_on IS NULL THEN i.paid_principal_fen ELSE 0 END
-             AS principal_fen,
-           i.interest_fen - CASE WHEN i.paid_on IS NULL THEN i.paid_interest_fen ELSE 0 END
-             AS interest_fen
+    SELECT i.id, i.kind, i.due_on, {open} AS open
     FROM instalment i
     WHERE i.loan_id = l.id AND {unpaid} AND i.due_on <= $2::date + $5::int
       AND (i.due_on < $2 OR i.due_on <= $2::date + ($6::jsonb ->> i.kind)::int)
     OFFSET 0) i  -- loan by loan: the planner would rather read the whole county's lines for every town
 ), late AS MATERIALIZED (
-  SELECT loan_id, village, bank_id, balance_fen, $2::date - min(due_on) AS days,
-         count(*) FILTER (WHERE kind = 'settlement') AS missed,
-         sum(principal_fen)::bigint AS principal_fen, sum(interest_fen)::bigint AS interest_fen
-  FROM line WHERE due_on < $2 AND principal_fen + interest_fen > 0
+  SELECT loan_id, village, bank_id, balance_fen, $2::date - min(line.due_on) AS days,
+         count(*) FILTER (WHERE line.kind = 'settlement') AS missed,
+         sum(owed.principal_fen)::bigint AS principal_fen, sum(owed.interest_fen)::bigint AS interest_fen
+  FROM line CROSS JOIN LATERAL (
+    SELECT i.principal_fen - CASE WHEN {open} THEN i.paid_principal_fen ELSE 0 END AS principal_fen,
+           i.interest_fen - CASE WHEN {open} THEN i.paid_interest_fen ELSE 0 END AS interest_fen
+    FROM instalment i WHERE i.id = line.id OFFSET 0) owed
+  WHERE line.due_on < $2 AND owed.principal_fen + owed.interest_fen > 0
   GROUP BY loan_id, village, bank_id, balance_fen
 ), cured AS MATERIALIZED (
   SELECT a.loan_id, a.village, a.bank_id, coalesce(l.balance_fen, 0) AS balance_fen
@@ -102,11 +103,12 @@ SELECT (SELECT count(*) FROM loans) AS loans, (SELECT count(*) FROM late) AS lat
        (SELECT count(*) FROM cured) AS cured,
        (SELECT jsonb_object_agg(kind, n) FROM (SELECT kind, count(*) AS n FROM made GROUP BY kind) x) AS made
 """
-_TODAY = _TOWN.format(loans=_LOANS_TODAY, running="state = 'active'", unpaid="i.paid_on IS NULL")
+_TODAY = _TOWN.format(loans=_LOANS_TODAY, running="state = 'active'", unpaid="i.paid_on IS NULL", open="true")
 _EARLIER_DAY = _TOWN.format(
     loans=_LOANS_ON,
     running="(state = 'active' OR settled_on > $2) AND disbursed_on <= $2",
     unpaid="(i.paid_on IS NULL OR i.paid_on > $2)",
+    open="i.paid_on IS NULL",
 )
 """A day that was missed, as it was: what was paid after it was still owed. It reads paid lines too, and so
 takes longer; what has been paid since is not spoken of."""

@@ -12,7 +12,7 @@ from actions.notices import business_date
 from bot.database import fetch, transaction
 from bot.errors import TianxinError
 from policies import Pack
-from rules.arrears import PAR_DAYS
+from rules.arrears_rates import PAR_OVER_DAYS
 
 _TODAY = ("l.state = 'active'", "l.balance_fen")
 _EARLIER_DAY = (
@@ -74,7 +74,7 @@ async def write(county: str, on: date, pack: Pack, now: datetime) -> dict[str, i
             _FIGURES.format(running=running, balance=balance),
             county,
             on,
-            PAR_DAYS,
+            PAR_OVER_DAYS,
             pack.contents.loan.npl_over_days.on(on),
         )
     return {"figures": int(status.rsplit(" ", 1)[-1])}

@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-PAR_DAYS = 30
-"""PAR30 bears its days in its name; when a loan is non-performing is for the pack to say."""
-
 
 @dataclass(frozen=True, slots=True)
 class Due:

@@ -4,9 +4,9 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 
 _UP = [
-    # a town reads the lines of its own loans, not the county's lines for each town
+    # a town reads the lines of its own loans, not the county's lines for each town; in the index alone
     "DROP INDEX instalment_unpaid",
-    "CREATE INDEX instalment_owed ON instalment (loan_id, due_on) INCLUDE (kind) WHERE paid_on IS NULL",
+    "CREATE INDEX instalment_owed ON instalment (loan_id, due_on) INCLUDE (kind, id) WHERE paid_on IS NULL",
     "CREATE INDEX arrears_day_place ON arrears_day (county, day, village)",
 ]
 _DOWN = [
