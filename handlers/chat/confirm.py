@@ -9,7 +9,7 @@ from actions import confirmations, drafts
 from actions.applications import GivenConsent
 from actions.inbox import KeptDraft, new_draft
 from bot import dialog
-from bot.dialog import Cancelled, Input, Save, State, Submit, Turn
+from bot.dialog import Cancelled, Save, State, Submit, Turn
 from bot.wechat.messages import Text
 from handlers import texts
 from handlers.chat.apply import input_of, render
@@ -25,8 +25,7 @@ def begin(turn: ChatTurn, key: str) -> ChatOutcome:
     draft = turn.draft(FORM.name, key)
     if draft is not None:
         return _outcome(turn, draft, dialog.resume(FORM, State.from_json(draft.state), turn.context))
-    # there is nothing to look through here: he has just read what was filled in, so the papers come at once
-    made = dialog.turn(FORM, dialog.start(FORM, turn.context).state, Input.said("都对"), turn.context)
+    made = dialog.start(FORM, turn.context)
     expiry = expires_at(turn.now, turn.pack.contents.application.expiry_days.on(turn.on))
     return _outcome(turn, new_draft(FORM.name, key, made.state.to_json(), turn.now, expiry), made)
 

@@ -18,4 +18,5 @@ CONFIRMATION = Form(
         replace(field, ask="回复“同意”，就算签了承诺书，也确认了这份申请。") if field.key == _LAST else field
         for field in _PAPERS
     ),
+    review=False,  # what was filled in has been read by then
 )
