@@ -79,7 +79,7 @@ async def _judge_pushes(
     answered = [each for each in results if each["result"] in TAKEN]
     tally.expected += len(results) if all_answered else len(answered)
     tally.reached += len(answered)
-    tally.repeats += sum(int(each["tries"]) - 1 for each in results)
+    tally.repeats += sum(max(0, int(each["tries"]) - 1) for each in results)
     kept = await site.value("SELECT count(*) FROM inbox")
     distinct = await site.value("SELECT count(DISTINCT dedupe_key) FROM inbox")
     tally.doubled += int(kept - distinct)
