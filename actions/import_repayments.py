@@ -194,49 +194,49 @@ def _facts(payment: Payment) -> tuple[str, date, int]:
 
 
 _USUAL = """
-WITH pay AS (
-  SELECT p.loan_id, p.amount, p.on_day, (l.terms ->> 'remade_on')::date AS remade_on,
+WITH pay AS MATERIALIZED (
+  SELECT p.loan_id, p.amount, p.on_day, l.balance_fen AS balance,
          coalesce((t.own ->> 'ahead_days')::int, $4) AS ahead_days,
-         coalesce((t.own ->> 'penalty_percent')::int, $5) > 0 AS penal,
-         coalesce(t.own ->> 'by', $6) = 'line' AND
-           strpos(coalesce((t.own -> 'order')::text, $7), 'interest')
-           < strpos(coalesce((t.own -> 'order')::text, $7), 'principal') AS plain
+         coalesce((t.own ->> 'penalty_percent')::int, $5) > 0 AS penal
   FROM unnest($1::bigint[], $2::bigint[], $3::date[]) AS p(loan_id, amount, on_day)
   JOIN loan l ON l.id = p.loan_id CROSS JOIN LATERAL (SELECT l.terms -> 'repayments' AS own) t
+  WHERE coalesce(t.own ->> 'by', $6) = 'line'
+    AND strpos(coalesce((t.own -> 'order')::text, $7), 'interest')
+        < strpos(coalesce((t.own -> 'order')::text, $7), 'principal')
+    AND coalesce((l.terms ->> 'remade_on')::date, p.on_day) <= p.on_day
 ), line AS (
-  SELECT i.id, p.loan_id, p.amount, p.on_day, i.number, i.due_on, i.due, i.interest, i.principal,
-         i.interest + i.principal AS unpaid, i.charged,
-         sum(i.interest + i.principal) OVER (PARTITION BY p.loan_id ORDER BY i.number)
-           - i.interest - i.principal AS before,
-         i.number = max(i.number) OVER (PARTITION BY p.loan_id) AS last
+  SELECT p.loan_id, p.amount, p.on_day, p.balance, p.ahead_days, i.*, i.interest + i.principal AS unpaid,
+         (sum(i.interest + i.principal) OVER upto)::bigint - i.interest - i.principal AS before,
+         row_number() OVER upto AS at
   FROM pay p CROSS JOIN LATERAL (
     SELECT id, number, due_on, coalesce(nominal_on, due_on) <= p.on_day AS due,
            interest_fen - paid_interest_fen AS interest, principal_fen - paid_principal_fen AS principal,
            penalty_fen > paid_penalty_fen
-             OR (p.penal AND paid_on IS NULL AND greatest(due_on, penalty_through) < p.on_day) AS charged
-    FROM instalment WHERE loan_id = p.loan_id) i
-), verdict AS (
-  SELECT loan_id, amount, sum(unpaid) AS all_fen,
-         coalesce(sum(unpaid) FILTER (WHERE due), 0) AS due_fen,
-         coalesce(sum(principal) FILTER (WHERE NOT due), 0) AS to_come_fen,
-         (array_agg(unpaid ORDER BY number) FILTER (WHERE NOT (due OR last) AND unpaid > 0))[1] AS next_fen,
-         (array_agg(due_on ORDER BY number) FILTER (WHERE NOT (due OR last) AND unpaid > 0))[1] AS next_on,
-         bool_or(charged) AS charged
-  FROM line GROUP BY loan_id, amount
-), usual AS (
-  SELECT v.loan_id, v.amount = v.all_fen AS over FROM verdict v JOIN pay p USING (loan_id)
-  WHERE p.plain AND NOT v.charged AND (p.remade_on IS NULL OR p.remade_on <= p.on_day)
-    AND (v.amount <= v.due_fen OR (v.amount - v.due_fen <= v.next_fen
-      AND v.next_on - p.on_day <= p.ahead_days AND v.amount < v.due_fen + v.to_come_fen))
+             OR (p.penal AND greatest(due_on, penalty_through) < p.on_day) AS charged
+    FROM instalment WHERE loan_id = p.loan_id AND paid_on IS NULL ORDER BY number LIMIT $8) i
+  WINDOW upto AS (PARTITION BY p.loan_id ORDER BY i.number)
+), seen AS (
+  SELECT *, count(*) OVER whole AS lines, (sum(unpaid) OVER whole)::bigint AS seen_fen,
+         coalesce(sum(unpaid) FILTER (WHERE due) OVER whole, 0)::bigint AS due_fen,
+         coalesce(sum(interest) FILTER (WHERE due) OVER whole, 0)::bigint AS due_interest_fen,
+         min(at) FILTER (WHERE NOT due) OVER whole AS next_at, bool_or(charged) OVER whole AS held
+  FROM line WINDOW whole AS (PARTITION BY loan_id)
+), judged AS (
+  SELECT *, min(unpaid) FILTER (WHERE at = next_at) OVER whole AS next_fen,
+         min(due_on) FILTER (WHERE at = next_at) OVER whole AS next_on
+  FROM seen WINDOW whole AS (PARTITION BY loan_id)
 ), put AS (
   UPDATE instalment i
   SET paid_interest_fen = i.paid_interest_fen + t.to_interest,
       paid_principal_fen = i.paid_principal_fen + t.to_principal,
       paid_on = CASE WHEN t.to_interest + t.to_principal = t.unpaid THEN t.on_day ELSE i.paid_on END
   FROM (
-    SELECT id, unpaid, on_day, over, least(interest, amount - before) AS to_interest,
+    SELECT id, unpaid, on_day, amount = seen_fen AS over, least(interest, amount - before) AS to_interest,
            least(principal, greatest(amount - before - interest, 0)) AS to_principal
-    FROM line JOIN usual USING (loan_id) WHERE unpaid > 0 AND before < amount) t
+    FROM judged
+    WHERE before < amount AND NOT held AND (lines < $8 OR amount < seen_fen) AND (amount <= due_fen
+      OR (next_at < lines AND amount - due_fen <= next_fen AND next_on - on_day <= ahead_days
+        AND amount < due_interest_fen + balance))) t
   WHERE i.id = t.id
   RETURNING i.loan_id, t.to_interest, t.to_principal, t.on_day, t.over
 ), split AS (
@@ -251,6 +251,8 @@ WITH pay AS (
 )
 SELECT loan_id, interest, principal FROM split
 """
+LINES_SEEN = 4
+"""A usual payment ends before this many unpaid lines; who pays more lines at once is booked by the rule."""
 
 
 async def book_usual(
@@ -272,6 +274,7 @@ async def book_usual(
         policy.penalty_percent,
         policy.by,
         str(policy.order),
+        LINES_SEEN,
     )
     by_loan = {each.loan_id: each for each in payments}
     booked = []

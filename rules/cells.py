@@ -171,10 +171,10 @@ def number(text: str, longest: int) -> str:
 
 def id_number(text: str, limits: Limits) -> str:
     """An ID number under GB 11643. Raises Unreadable. Clause: S1.6."""
-    if _SCIENTIFIC.fullmatch(text) or (text.endswith("000") and len(text) == 18 and text[14:17] == "000"):
-        raise Unreadable("身份证号被表格软件改成了数字，后几位已丢失，请把这一列设成文本再填。")
     found = parse_id_number(text, limits.on)
     if isinstance(found, Refusal):
+        if _SCIENTIFIC.fullmatch(text) or (len(text) == 18 and text.endswith("000")):
+            raise Unreadable("身份证号被表格软件改成了数字，后几位已丢失，请把这一列设成文本再填。")
         raise Unreadable(found.message.replace("您写的是", "这里是").replace("再写一次", "改过来"))
     return found.text
 
