@@ -9,6 +9,8 @@ RUN npm ci --no-audit --no-fund --ignore-scripts \
 
 FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# pictures of reports are drawn on the server: a small font with Chinese characters
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-wqy-microhei && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --create-home --home-dir /srv/tianxin tianxin
 WORKDIR /srv/tianxin
 COPY requirements.lock ./
