@@ -130,8 +130,8 @@ async def report(
 
     The same findings on the same day are kept once. Raises NotFound, RuleRefused. Clause: S9.1, S10.1.
     """
-    require_staff(actor)
     loan = await access_loan(actor, loan_key)
+    require_staff(actor)
     async with database.transaction() as connection:
         await connection.execute("SELECT 1 FROM loan WHERE id = $1 FOR UPDATE", loan.id)
         made = await keep_findings(actor, loan, findings, remark, pack, now)

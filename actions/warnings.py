@@ -15,7 +15,7 @@ from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY, SCOPE
 from actions.routing import on_day
 from bot import database
-from bot.errors import RuleRefused
+from bot.errors import NotFound, RuleRefused
 from models.sealing import new_key
 from models.warnings import EarlyWarning, WarningEvent
 from policies import Pack
@@ -236,8 +236,8 @@ async def move(
 
     What a person raised only a person lowers; what he lowered rises again by a new cause. Clause: S10.1.
     """
-    require_staff(actor, *_MAY_MOVE)
     loan = await access_loan(actor, loan_key)
+    require_staff(actor, *_MAY_MOVE)
     if loan.borrower_id == actor.person_id:
         raise RuleRefused("S4.3", "这是您本人的贷款，请交给其他同事办理。", code="own_case")
     _check_reason(reason)
@@ -314,8 +314,9 @@ class WarningView:
 
 async def of_loan(actor: Actor, loan_key: str, pack: Pack, now: datetime) -> WarningView:
     """The warning of a loan and why, for staff; audited. Raises NotFound. Clause: S10.1, S17.2."""
-    require_staff(actor)
     loan = await access_loan(actor, loan_key)
+    if not actor.staff or loan.borrower_id == actor.person_id:
+        raise NotFound("没有找到这笔贷款。")
     await audit.viewed(loan.county, actor.person_id, ("loan", loan.id), now)
     held = await EarlyWarning.get_or_none(loan_id=loan.id)
     events = await WarningEvent.filter(loan_id=loan.id).order_by("-id").limit(100)

@@ -19,6 +19,7 @@ from models.loan import Instalment, Loan, Repayment
 from models.notice import Notice
 from models.people import Person
 from models.slip import RepaymentSlip
+from models.warnings import CreditEvent
 from policies import Pack, load_packs
 from rules.notices import Channel
 from rules.words import PRIVATE_FACTS, placeholders
@@ -27,6 +28,9 @@ from tests.actions.test_applications import approved, disbursement
 
 KINDS = sorted({kind for pack in load_packs() for kind in pack.notices})
 SUBJECT_OF: Mapping[str, str] = {
+    **dict.fromkeys(("early_repayment_asked", "line_suspended"), "credit_event"),
+    **dict.fromkeys(("filing_late", "filing_received"), "filing"),
+    "task_digest": "digest",
     **dict.fromkeys(
         ("settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window"), "instalment"
     ),
@@ -40,6 +44,12 @@ SUBJECT_OF: Mapping[str, str] = {
     "late_reply": "inbox",
 }
 PLANNED_FACTS: Mapping[str, Mapping[str, Any]] = {
+    "early_repayment_asked": {"count": "2"},
+    "line_suspended": {"reason": "有一笔贷款逾期超过70天", "due_on": "2026年11月28日"},
+    **dict.fromkeys(
+        ("task_digest", "filing_late", "filing_received"),
+        {"task": "每月备案", "place": "长葛市", "due_on": "2026年12月10日", "count": 3},
+    ),
     "late_reply": {"reply": "您的申请正在审核。"},
     "draft_expiring": {"days": 3},
     "subsidy_paid": {"amount_fen": 54_375},
@@ -95,7 +105,14 @@ async def subjects(county: County, apply: Submit) -> dict[str, int]:
         repayment_id=repayment.id,
         created_at=NOW,
     )
+    event = await CreditEvent.create(
+        county="411082", person_id=application.applicant_id, loan_id=loan.id, kind="over_days",
+        episode_on=NOW.date(), since_on=NOW.date(), facts={}, recorded_at=NOW,
+    )  # fmt: skip
     return {
+        "credit_event": event.id,
+        "filing": 1,
+        "digest": 1,
         "application": application.id,
         "task": (await county.task(application, "county_recommend")).id,
         "errand": errand.id,

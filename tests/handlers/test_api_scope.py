@@ -7,6 +7,9 @@ from typing import Any
 
 from bot.database import fetch
 from handlers.routes import API
+from models.disposal import Defaulter, Disposal
+from models.filings import Filing
+from models.loan import Loan
 from tests.handlers.api_world import Person, World
 from tests.handlers.test_api_drafts import begin, filled
 from tests.handlers.test_api_review import apply, decide, tasks_of, visit
@@ -35,6 +38,10 @@ SEES = {
     "disbursement task": {"bank"},
     "draft": {"farmer"},
     "loan": {"farmer", "cadre", "town", "county", "bank", "guarantor"},
+    "warning": {"cadre", "town", "county", "bank", "guarantor"},
+    "disposal": {"cadre", "town", "county", "bank", "guarantor"},
+    "defaulter": {"cadre", "town", "county", "bank", "guarantor"},
+    "filing": {"county", "bank"},
 }
 ROUTES = {
     "/api/v1/applications/{key}": "application",
@@ -44,6 +51,15 @@ ROUTES = {
     "/api/v1/drafts/{key}": "draft",
     "/api/v1/loans/{key}": "loan",
     "/api/v1/loans/{key}/schedule": "loan",
+    "/api/v1/loans/{key}/payoff": "loan",
+    "/api/v1/loans/{key}/changes": "loan",
+    "/api/v1/loans/{key}/warning": "warning",
+    "/api/v1/loans/{key}/credit-events": "loan",
+    "/api/v1/disposals/{key}": "disposal",
+    "/api/v1/disposals/{key}/choices": "disposal",
+    "/api/v1/defaulters/{key}": "defaulter",
+    "/api/v1/filings/{key}": "filing",
+    "/api/v1/filings/{key}/lines": "filing",
     "/api/v1/loans/{key}/repayment-slips": "loan",
     "/api/v1/loans/{key}/promises": "loan",
 }
@@ -80,7 +96,26 @@ async def objects_of(world: World) -> dict[str, str]:
     }  # fmt: skip
     status, loan = await banker.post(f"/api/v1/tasks/{found['disbursement task']}/disbursement", given)
     assert status == 201
+    found |= await _in_danger(loan["key"])
     return {**found, "loan": loan["key"], "draft": (await begin(farmer))["key"]}
+
+
+async def _in_danger(loan_key: str) -> dict[str, str]:
+    """The same loan overdue, its borrower listed, and the month filed in which it was paid out."""
+    loan = await Loan.get(key=loan_key)
+    shared = {"county": loan.county, "loan_id": loan.id, "village": loan.village, "bank_id": loan.bank_id}
+    entry = await Disposal.create(
+        **shared, borrower_id=loan.borrower_id, overdue_since=loan.disbursed_on, opened_on=loan.disbursed_on
+    )
+    case = await Defaulter.create(
+        **shared, person_id=loan.borrower_id, disposal_id=entry.id, listed_on=loan.disbursed_on,
+        listed_by_id=1, evidence={}, evidence_sha256="a" * 64,
+    )  # fmt: skip
+    filing = await Filing.create(
+        county=loan.county, kind="disbursements", bank_id=loan.bank_id,
+        month=loan.disbursed_on.replace(day=1), due_on=loan.disbursed_on, drafted_at=loan.created_at,
+    )  # fmt: skip
+    return {"warning": loan.key, "disposal": entry.key, "defaulter": case.key, "filing": filing.key}
 
 
 async def _approve(person: Person) -> str:
@@ -113,6 +148,10 @@ async def test_every_object_is_seen_by_exactly_those_in_the_table(world: World) 
 async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
     """Every route that changes something by key, as everybody who may not see it: 404 and nothing happens."""
     objects, people = await objects_of(world), await everybody(world)
+    review = {
+        "reviewed_on": "2026-11-28", "still_qualified": True, "own_wish": True, "guarantee_in_place": True,
+        "subsidy_in_place": True, "able_to_repay": True, "cause": "illness",
+    }  # fmt: skip
     bodies: dict[str, Any] = {
         "/api/v1/drafts/{key}/submit": {},
         "/api/v1/applications/{key}/withdraw": {},
@@ -123,12 +162,27 @@ async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
             "annual_rate_bp": 1, "term_months": 1, "method": "bullet",
         },
         "/api/v1/tasks/{key}/close": {"outcome": "told"},
+        "/api/v1/loans/{key}/warning": {"level": "watch", "reason": "先看看"},
+        "/api/v1/loans/{key}/findings": {"findings": ["ill"]},
+        "/api/v1/disposals/{key}/decision": {
+            "cause": "market", "ability": "partly", "willingness": "willing", "way": "collection",
+            "responsible": "a", "by_on": "2026-12-01",
+        },
+        "/api/v1/defaulters/{key}/removal": {"reason": "已经还清"},
+        "/api/v1/filings/{key}/submission": {"sha256": "a" * 64},
         "/api/v1/tasks/{key}/slip": {"outcome": "not_found", "reason": "没有查到"},
         "/api/v1/loans/{key}/repayment-slips": {"amount_fen": 1},
         "/api/v1/loans/{key}/promises": {"promised_on": "2026-12-01"},
         "/api/v1/loans/{key}/repayments": {"serial": "1", "amount_fen": 1, "received_on": "2026-11-28"},
+        "/api/v1/loans/{key}/reversals": {"serial": "1", "reason": "登记错了"},
+        "/api/v1/loans/{key}/extension": {**review, "maturity_on": "2028-05-28"},
+        "/api/v1/loans/{key}/renewal": {
+            **review, "number": "X-1", "annual_rate_bp": 1, "term_months": 1, "method": "bullet",
+        },
     }  # fmt: skip
-    kinds = {"drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"]}
+    kinds = {"drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"],
+        "disposals": ["disposal"], "defaulters": ["defaulter"], "filings": ["filing"],
+    }  # fmt: skip
     for each in API:
         if each.method == "GET" or not each.path_names:
             continue

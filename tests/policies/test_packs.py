@@ -59,6 +59,11 @@ KINDS = {
     "late_reply",
     "handover_task",
     "report_ready",
+    "task_digest",
+    "early_repayment_asked",
+    "line_suspended",
+    "filing_late",
+    "filing_received",
     "call_or_visit",
 }
 
@@ -225,7 +230,7 @@ def test_lock_screens_show_neither_amounts_nor_names_nor_debts(pack: Pack) -> No
 def test_collection_notices_obey_quiet_hours_and_end_with_a_person(pack: Pack) -> None:
     """S11.5, S11.7"""
     collection = [each for each in pack.notices.values() if each.notice_class is NoticeClass.COLLECTION]
-    assert [each.kind for each in collection] == ["overdue"]
+    assert {each.kind for each in collection} == {"overdue", "early_repayment_asked"}
     for policy in collection:
         assert policy.obeys_quiet_hours
         assert policy.ladder[-1] is Channel.CADRE_TASK
