@@ -241,7 +241,7 @@ async def test_a_wrong_visit_says_what_is_wrong(
 
 
 async def test_the_whole_online_route_runs_through_the_interface(world: World) -> None:
-    """S1.2, S1.3, S4.7, S11.1"""
+    """S1.2, S1.3, S4.7, S11.1, S11.4, S12.3"""
     application = await apply(world)
     people = {name: await world.login(name) for name in ("zhang", "wang", "chen", "liu", "zhao", "sun")}
     assert (await decide(people["chen"], (await tasks_of(people["chen"]))[0]))[1]["open_stages"]
@@ -286,6 +286,33 @@ async def test_the_whole_online_route_runs_through_the_interface(world: World) -
     farmer = await world.relogin("zhang")
     status, body = await farmer.post(path, {**paid, "serial": "S2"})
     assert (status, body["error"]["code"]) == (422, "not_allowed")
+
+    path = f"/api/v1/loans/{loan['key']}"
+    status, quote = await farmer.get(f"{path}/payoff", params={"on": "2027-02-10"})
+    assert (status, quote["principal_fen"]) == (200, 3_000_000)
+    assert quote["total_fen"] == quote["principal_fen"] + quote["interest_fen"]
+    status, body = await farmer.get(f"{path}/payoff", params={"on": "2026-11-28"})
+    assert (status, body["error"]["field"]) == (422, "on")
+    status, body = await banker.post(f"{path}/reversals", {"serial": "S1", "reason": "登记错了户头"})
+    assert (status, body["reversed_at"] is not None) == (200, True)
+    assert (await banker.get(path))[1]["next"]["number"] == 1
+    review = {
+        "reviewed_on": "2027-01-20", "still_qualified": True, "own_wish": True, "guarantee_in_place": True,
+        "subsidy_in_place": True, "able_to_repay": True, "cause": "disaster",
+    }  # fmt: skip
+    status, body = await banker.post(
+        f"{path}/extension", {**review, "cause": "", "maturity_on": "2028-05-28"}
+    )
+    assert (status, body["error"]["rule"], body["error"]["field"]) == (422, "S12.3", "cause")
+    status, longer = await banker.post(f"{path}/extension", {**review, "maturity_on": "2028-05-28"})
+    assert (status, longer["maturity_on"], longer["extended_count"]) == (200, "2028-05-28", 1)
+    status, body = await banker.get(f"{path}/changes")
+    assert [each["kind"] for each in body["items"]] == ["extension", "reversal"]
+    renewal = {
+        **review, "number": "XD-1", "annual_rate_bp": 435, "term_months": 12, "method": "interest_only",
+    }  # fmt: skip
+    status, body = await banker.post(f"{path}/renewal", renewal)
+    assert (status, body["error"]["code"]) == (422, "interest_unpaid")
 
 
 async def test_what_a_helper_filled_in_waits_for_the_farmers_own_word(world: World) -> None:
