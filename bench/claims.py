@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import secrets
 import sys
 import tempfile
@@ -79,9 +80,19 @@ def attempt(number: int) -> Attempt:
     )
 
 
-async def lane(url: str, pack: Pack, chunk: int) -> int:
+def busy_seconds(pid: int) -> float:
+    """Processor time of a process on this machine; 0 where that cannot be seen."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def lane(url: str, pack: Pack, chunk: int, spent: list[float]) -> int:
     """Claim, begin and acknowledge chunk after chunk on one connection until there is none."""
     connection, owner, done = await asyncpg.connect(url), secrets.token_hex(8), 0
+    backend = connection.get_server_pid()
     try:
         while ids := await delivery.claim(connection, COUNTY, owner, NOW, chunk):
             async with connection.transaction():
@@ -93,6 +104,7 @@ async def lane(url: str, pack: Pack, chunk: int) -> int:
             ]
             done += await outcomes.record(connection, COUNTY, results, pack, NOW)
     finally:
+        spent.append(busy_seconds(backend))
         await connection.close()
     return done
 
@@ -100,20 +112,25 @@ async def lane(url: str, pack: Pack, chunk: int) -> int:
 async def measure(options: argparse.Namespace, url: str) -> int:
     await database.migrate(url)
     pack, connection = load_packs()["changge"], await asyncpg.connect(url)
-    rates = []
+    rates, ours, theirs = [], [], []
     for turn in range(options.rounds + 1):
         await fill(connection, options.rows)
-        start = time.perf_counter()
-        done = sum(await asyncio.gather(*(lane(url, pack, options.chunk) for _ in range(options.lanes))))
-        rate = done / (time.perf_counter() - start)
+        spent: list[float] = []
+        start, begun = time.perf_counter(), time.process_time()
+        lanes = (lane(url, pack, options.chunk, spent) for _ in range(options.lanes))
+        done = sum(await asyncio.gather(*lanes))
+        rate, own = done / (time.perf_counter() - start), time.process_time() - begun
         sent = await connection.fetchval("SELECT count(*) FROM delivery WHERE state = 'sent' AND msgid <> ''")
         if not done == sent == options.rows:
             raise RuntimeError(f"{options.rows} planned, {done} acknowledged, {sent} written down")
         if turn:  # the first round warms up
             rates.append(rate)
+            ours.append(own / done * 1e6)
+            theirs.append(sum(spent) / done * 1e6)
             print(f"round {turn}: {rate:,.0f} rows/s", flush=True)
     await connection.close()
     print(f"claimed, begun and acknowledged {median(rates):8,.0f} rows/s (target {TARGET:,})")
+    print(f"processor time a row: {median(ours):.0f} µs here, {median(theirs):.0f} µs in PostgreSQL")
     return 0 if median(rates) >= TARGET else 1
 
 

@@ -80,10 +80,10 @@ async def _judge_pushes(
     tally.expected += len(results) if all_answered else len(answered)
     tally.reached += len(answered)
     tally.repeats += sum(max(0, int(each["tries"]) - 1) for each in results)
-    kept = await site.value("SELECT count(*) FROM inbox")
-    distinct = await site.value("SELECT count(DISTINCT dedupe_key) FROM inbox")
-    tally.doubled += int(kept - distinct)
-    missing = max(0, len({each["fields"]["MsgId"] for each in answered}) - int(distinct))
+    [row] = await site.rows("SELECT count(*) AS kept, count(DISTINCT dedupe_key) AS distinct FROM inbox")
+    distinct = int(row["distinct"])
+    tally.doubled += int(row["kept"]) - distinct
+    missing = max(0, len({each["fields"]["MsgId"] for each in answered}) - distinct)
     tally.lost += missing + (len(results) - len(answered) if all_answered else 0)
     drafts = await site.rows(
         """SELECT person_id, count(*) AS n FROM draft WHERE state = 'open'
