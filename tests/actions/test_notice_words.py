@@ -43,13 +43,13 @@ SUBJECT_OF: Mapping[str, str] = {
     **dict.fromkeys(("draft_reminder", "draft_expiring"), "draft"),
     "late_reply": "inbox",
 }
+FILED = {"task": "每月备案", "place": "长葛市", "due_on": "2026年12月10日", "count": 3}
 PLANNED_FACTS: Mapping[str, Mapping[str, Any]] = {
     "early_repayment_asked": {"count": "2"},
     "line_suspended": {"reason": "有一笔贷款逾期超过70天", "due_on": "2026年11月28日"},
-    **dict.fromkeys(
-        ("task_digest", "filing_late", "filing_received"),
-        {"task": "每月备案", "place": "长葛市", "due_on": "2026年12月10日", "count": 3},
-    ),
+    "task_digest": FILED,
+    "filing_late": FILED,
+    "filing_received": FILED,
     "late_reply": {"reply": "您的申请正在审核。"},
     "draft_expiring": {"days": 3},
     "subsidy_paid": {"amount_fen": 54_375},

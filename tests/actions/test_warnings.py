@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 import asyncpg
 import pytest
@@ -12,11 +13,13 @@ from actions import bulk_tasks, warnings
 from bot import database
 from bot.errors import NotFound, RuleRefused
 from models.application import Task
+from models.arrears import ArrearsDay
 from models.loan import Loan
 from models.notice import Notice
 from models.slip import Promise
 from models.warnings import EarlyWarning, RiskFact, WarningEvent
 from models.work import AuditEntry
+from rules import warnings as rules
 from rules.warnings import Level
 from tests.actions.conftest import NOW, VILLAGE, County
 from tests.actions.risk_world import TODAY, Line, at, lend, pay, run_night
@@ -231,3 +234,50 @@ async def test_one_message_a_day_tells_how_many_tasks_there_are(county: County) 
     assert await bulk_tasks.tell("411082", TODAY, county.pack, NOW) == 0
     chen = await county.actor("chen")  # an officer of another bank
     assert not await Notice.filter(kind="task_digest", person_id=chen.person_id).exists()
+
+
+async def test_rule_and_statement_agree_on_random_loans(county: County) -> None:
+    """S10.1: twenty loans with lines, broken promises and reports at random, on two nights."""
+    chance = random.Random(7)
+    kinds = [each.code for each in county.pack.contents.warning.findings.on(TODAY)]
+    loans = [
+        await lend([Line(chance.randint(1, 120)) for _ in range(chance.randint(0, 4))]) for _ in range(20)
+    ]
+    for loan in chance.sample(loans, 8):
+        await RiskFact.create(
+            county="411082", kind=chance.choice(kinds), loan_id=loan.id, region=VILLAGE,
+            from_on=TODAY - timedelta(days=chance.choice((0, 5, 89, 90))), entered_by_id=1, entered_at=NOW,
+        )  # fmt: skip
+    for loan in chance.sample(loans, 8):
+        for _ in range(chance.randint(1, 4)):
+            await Promise.create(
+                county="411082", loan_id=loan.id, person_id=loan.borrower_id, village=VILLAGE,
+                given_on=TODAY, promised_on=TODAY, quiet_through=TODAY, amount_fen=1, channel="chat",
+                state="broken", created_at=NOW, settled_on=TODAY - timedelta(days=chance.choice((0, 89, 90))),
+            )  # fmt: skip
+    wanted: dict[int, set[tuple[str, int]]] = {loan.id: set() for loan in loans}
+    for days in (0, 9):
+        await run_night(county, days)
+        for loan in loans:
+            found = await _fired(county, loan, TODAY + timedelta(days=days))
+            wanted[loan.id] |= {(cause.key, int(cause.level)) for cause in found}
+            events = await WarningEvent.filter(loan_id=loan.id)
+            assert {(event.cause_key, event.level) for event in events} == wanted[loan.id]
+            assert await level(loan) is Level(max((each[1] for each in wanted[loan.id]), default=0))
+    assert len({cause for found in wanted.values() for cause, _ in found}) > 10
+
+
+async def _fired(county: County, loan: Loan, on: date) -> list[rules.Cause]:
+    """What the pure rules say of a loan on a day."""
+    days = county.pack.contents.warning.report_days.on(on)
+    late = await ArrearsDay.get_or_none(loan_id=loan.id, day=on)
+    broken = [p for p in await Promise.filter(loan_id=loan.id) if on <= rules.holds_until(p.settled_on, days)]
+    reports = [f for f in await RiskFact.filter(loan_id=loan.id) if on <= rules.holds_until(f.from_on, days)]
+    facts = rules.LoanFacts(
+        days_past_due=late.days_past_due if late else 0,
+        missed_settlements=late.missed_settlements if late else 0,
+        broken_promises=len(broken),
+        last_promise=max((p.id for p in broken), default=0),
+        reports=tuple(rules.Report(f.id, f.kind) for f in reports),
+    )
+    return rules.fired(facts, warnings.rules_of(county.pack), on)
