@@ -111,9 +111,9 @@ def gate(facts: GateFacts, policy: GatePolicy) -> Verdict:
     """The first gate that says no, or SEND.
 
     Order: still true, wanted, in time; then what only delays (a promise, village quiet day, quiet hours,
-    running conversation, cap); then what closes this rung (not following, no grant, window shut, no phone); then the
-    account's quota. A collection notice obeys quiet hours and cap whatever else is set, and is not ended but
-    handed to the next rung by an opt-out; a staff task knows no opt-out.
+    running conversation, cap); then what closes this rung (not following, no grant, window shut, no phone);
+    then the account's quota. A collection notice obeys quiet hours and cap whatever else is set, and is not
+    ended but handed to the next rung by an opt-out; a staff task knows no opt-out.
     Clause: S11.5, S18.4, S18.6, S18.7.
     """
     return _over(facts) or _later(facts, policy) or _closed_rung(facts) or _quota(facts, policy) or _CLEAR
