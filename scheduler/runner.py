@@ -64,8 +64,16 @@ async def _due(job: JobSpec, counties: list[str], now: datetime) -> list[Slot]:
         missed = cron.slots_between(job.schedule, last.get(county, now - FIRST_LOOK_BACK), now)
         if job.catch_up == "latest" or county not in last:
             missed = missed[-1:]
+        if job.after and county not in last:
+            missed = [at for at in missed if business_date(at) >= _first_day(named(job.after), now)]
         found += [Slot(county, job.name, at, business_date(at)) for at in missed]
     return found
+
+
+def _first_day(job: JobSpec, now: datetime) -> date:
+    """The business date a job begins with that never ran: what comes after it has nothing to do before."""
+    begins = cron.slots_between(job.schedule, now - FIRST_LOOK_BACK, now)[-1:]
+    return business_date(begins[0]) if begins else date.max
 
 
 async def run(runtime: Runtime, stop: asyncio.Event) -> None:

@@ -61,6 +61,19 @@ async def test_the_first_tick_plans_the_last_slot_of_each_job_and_the_second_not
     assert (slot.slot, slot.day) == (shanghai(28, 0, 30), TODAY)
 
 
+async def test_who_starts_between_the_night_and_its_figures_waits_for_the_night_of_today(
+    world: World,
+) -> None:
+    """C1, I13: of yesterday there was no night, so there are no figures that could be written."""
+    world.runtime.clock.move_to(shanghai(28, 0, 35))
+    await tick(world.runtime)
+    assert [slot.day for slot in await slots_of("night")] == [TODAY]
+    assert await slots_of("night_figures") == []
+    world.runtime.clock.move_to(shanghai(28, 0, 41))
+    await tick(world.runtime)
+    assert [slot.day for slot in await slots_of("night_figures")] == [TODAY]
+
+
 async def test_two_schedulers_at_once_plan_every_slot_once(world: World) -> None:
     """C1: the unique row decides; between them every slot is planned exactly once."""
     planned = await asyncio.gather(*(tick(world.runtime) for _ in range(4)))
