@@ -32,6 +32,8 @@ class Proxy:
     """When a client sends this, it is passed on, and the client is cut off before the answer comes."""
     cuts_left: int = 0
     cuts: int = 0
+    balancing: bool = False
+    """A request that a process did not begin to answer goes to the next one, as deploy/nginx.conf says."""
     port: int = 0
     _next: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -58,6 +60,7 @@ class Proxy:
         return len(self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until either end is closed."""
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
@@ -65,6 +68,9 @@ class Proxy:
         self._writers.add(writer)
         try:
             if self.refusing:
+                return
+            if self.balancing:
+                await self._balance(reader, writer)
                 return
             far_reader, far_writer = await self._connect()
             self._writers.add(far_writer)
@@ -91,6 +97,39 @@ class Proxy:
                     return await asyncio.open_unix_connection(target)
                 return await asyncio.open_connection(*target)
         raise ConnectionRefusedError
+
+    async def _balance(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass requests on, and once more to another process where one dies before it answers."""
+        far_reader, far_writer = await self._connect()
+        unanswered = b""
+        asked, told = asyncio.create_task(reader.read(65536)), asyncio.create_task(far_reader.read(65536))
+        try:
+            while True:
+                await asyncio.wait((asked, told), return_when=asyncio.FIRST_COMPLETED)
+                if asked.done():
+                    if not (piece := asked.result()):
+                        return
+                    unanswered += piece
+                    far_writer.write(piece)
+                    asked = asyncio.create_task(reader.read(65536))
+                if told.done():
+                    answer = b"" if told.exception() else told.result()
+                    if answer:
+                        unanswered = b""
+                        writer.write(answer)
+                        await writer.drain()
+                    elif not unanswered:
+                        return
+                    else:
+                        far_writer.close()
+                        far_reader, far_writer = await self._connect()
+                        far_writer.write(unanswered)
+                    told = asyncio.create_task(far_reader.read(65536))
+        finally:
+            far_writer.close()
+            for task in (asked, told):
+                task.cancel()
+            await asyncio.gather(asked, told, return_exceptions=True)
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asker: asyncio.StreamWriter | None

@@ -280,7 +280,7 @@ class Site:
         """Web processes behind a balancer; WeChat's pushes come to them."""
         found = list(await asyncio.gather(*(self.start("serve", **changes) for _ in range(count))))
         if self.balancer is None:
-            self.balancer = await Proxy([]).start()
+            self.balancer = await Proxy([], balancing=True).start()
         self.balancer.targets[:] = [("127.0.0.1", process.port) for process in found]
         push_url = f"http://127.0.0.1:{self.balancer.port}/wechat/{ACCOUNT}"
         await self.admin("accounts", {"appid": self.appids[ACCOUNT], "push_url": push_url})
