@@ -60,6 +60,7 @@ class InstalmentView:
     paid_fen: int
     paid_on: date | None
     days_past_due: int
+    calendar_known: bool = True
 
     @property
     def owed_fen(self) -> int:
@@ -288,4 +289,5 @@ def _line(row: Instalment, on: date) -> InstalmentView:
         paid_fen=row.paid_principal_fen + row.paid_interest_fen,
         paid_on=row.paid_on,
         days_past_due=past,
+        calendar_known=row.calendar_known,
     )

@@ -18,6 +18,7 @@ from actions import (
     confirmations,
     delivery_counts,
     drafts,
+    due_days,
     errands,
     files,
     filings,
@@ -139,6 +140,11 @@ async def _delivery_counts(runtime: Runtime, county: str, _on: date, _part: str)
     return {"lines": await delivery_counts.count(county, runtime.now())}
 
 
+async def _due_days(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Move due days off days of rest in a year whose calendar has come out."""
+    return await due_days.settle(county, runtime.packs.by_county(county), on)
+
+
 async def _promises(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
     """Find out which promises to pay were kept and which were broken."""
     return await promises.settle(county, on, runtime.packs.by_county(county), runtime.now())
@@ -197,6 +203,7 @@ async def _report_push(runtime: Runtime, county: str, on: date, _part: str) -> M
 
 
 JOBS: tuple[JobSpec, ...] = (
+    JobSpec("due_days", "20 0 * * *", "latest", _due_days),
     JobSpec("night", "30 0 * * *", "all", _night, night.towns),
     JobSpec("night_figures", "40 0 * * *", "all", _night_figures, after="night"),
     JobSpec("promises", "50 0 * * *", "all", _promises),

@@ -26,6 +26,7 @@ class InstalmentOut(Out):
     owed_fen: int
     paid_on: date | None
     days_past_due: int
+    calendar_known: bool = Field(description="False: it may move once that year's holidays are announced.")
 
 
 class LoanOut(Out):
