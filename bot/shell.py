@@ -110,7 +110,7 @@ class Terminal:
             return found
 
 
-async def settle(demo: Demo, seconds: float = 20) -> None:
+async def settle(demo: Demo, seconds: float = 90) -> None:
     """Wait until nothing is queued and nothing is on its way to a phone. Raises TimeoutError."""
     async with asyncio.timeout(seconds):  # the state is in the database: nobody could set an event
         while (await database.fetch(_AT_WORK, demo.runtime.now()))[0]["jobs"]:  # noqa: ASYNC110
