@@ -11,7 +11,7 @@ import asyncpg
 from actions import audit, bindings, claims, routing
 from actions.access import Actor, access_task, family_of
 from actions.applications import refuse
-from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loan
+from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loans
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import Decision as DecisionRow
@@ -19,7 +19,7 @@ from models.application import LoanApplication, Task
 from policies.pack import Pack
 from rules import tasks as rules
 from rules.identity import check_free_text
-from rules.regions import scope_of
+from rules.regions import code_range
 from rules.routes import (
     Decision,
     Progress,
@@ -83,29 +83,38 @@ async def inbox(actor: Actor, now: datetime, *, after: str | None = None, limit:
     Clause: S1.2, S17.2.
     """
     rows = await _inbox_rows(actor, after, limit)
-    return [await _view(actor, task, now) for task in rows]
+    loans = await _loans_of(rows, now)
+    return [await _view(actor, task, loans, now) for task in rows]
+
+
+async def _loans_of(rows: Sequence[Task], now: datetime) -> Mapping[int, ShownLoan]:
+    ids = [task.loan_id for task in rows if task.loan_id is not None]
+    return await shown_loans(ids, routing.on_day(now)) if ids else {}
 
 
 async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]:
     if not actor.posts:
         return []
-    scopes: list[str] = []
     values: list[object] = [actor.county]
-    for post in actor.posts:
-        values += [post.role, scope_of(post.region) + "%", post.organisation_id]
-        at = len(values)
-        scopes.append(
-            f"((role = ${at - 2} AND (organisation_id IS NULL OR organisation_id = ${at}::bigint)"
-            f" OR escalated_roles ? ${at - 2}) AND region LIKE ${at - 1})"
-        )
     page = ""
     if after:
         values.append(after)
-        page = f" AND (due_at, id) > (SELECT due_at, id FROM task WHERE key = ${len(values)})"  # noqa: S608
+        page = " AND (due_at, id) > (SELECT due_at, id FROM task WHERE key = $2)"
+    looks: list[str] = []
+    for post in actor.posts:
+        values += [post.role, *code_range(post.region), post.organisation_id]
+        at = len(values)
+        held = f"role = ${at - 3} AND (organisation_id IS NULL OR organisation_id = ${at}::bigint)"
+        passed_up = f"escalated_roles <> '[]' AND escalated_roles ? ${at - 3}"
+        # one look for each way to a task: each reads its own index in order and stops at the limit
+        looks += [
+            f"(SELECT id, due_at FROM task WHERE county = $1 AND state = 'open' AND {way}"  # noqa: S608
+            f" AND region BETWEEN ${at - 2} AND ${at - 1}{page} ORDER BY due_at, id LIMIT {int(limit)})"
+            for way in (held, passed_up)
+        ]
     # only placeholders are put together here, every value is bound
     rows = await database.fetch(
-        f"SELECT id FROM task WHERE county = $1 AND state = 'open' AND ({' OR '.join(scopes)}){page}"  # noqa: S608
-        f" ORDER BY due_at, id LIMIT {int(limit)}",
+        f"SELECT id FROM ({' UNION '.join(looks)}) x ORDER BY due_at, id LIMIT {int(limit)}",  # noqa: S608
         *values,
     )
     found = {task.id: task for task in await Task.filter(id__in=[row["id"] for row in rows])}
@@ -119,10 +128,10 @@ async def view_task(actor: Actor, key: str, now: datetime) -> TaskView:
         await audit.viewed(actor.county, actor.person_id, ("application", task.application_id), now)
     if task.loan_id is not None:
         await audit.viewed(actor.county, actor.person_id, ("loan", task.loan_id), now)
-    return await _view(actor, task, now)
+    return await _view(actor, task, await _loans_of([task], now), now)
 
 
-async def _view(actor: Actor, task: Task, now: datetime) -> TaskView:
+async def _view(actor: Actor, task: Task, loans: Mapping[int, ShownLoan], now: datetime) -> TaskView:
     application = await LoanApplication.get(id=task.application_id) if task.application_id else None
     shown = await shown_application(application) if application else None
     stage = _stage(application, task)
@@ -150,7 +159,7 @@ async def _view(actor: Actor, task: Task, now: datetime) -> TaskView:
         decisions=allowed,
         missing=missing,
         shown_hash=shown.hash if shown else "",
-        loan=await shown_loan(task.loan_id, routing.on_day(now)) if task.loan_id else None,
+        loan=loans[task.loan_id] if task.loan_id else None,
     )
 
 

@@ -30,8 +30,8 @@ PAGES = 5
 _TASKS = """
 INSERT INTO task (county, key, kind, loan_id, person_id, round, stage, role, organisation_id, region, state,
                   outcome, note, opened_at, due_at, escalation, escalated_role)
-SELECT l.county, 'b' || l.id || left(t.role, 2), t.kind, l.id, l.borrower_id, 1, '', t.role, t.body, l.village,
-       'open', '', '', $3, $3::timestamptz + make_interval(mins => (l.id % 9000)::int), 0, ''
+SELECT l.county, 'b' || l.id || left(t.role, 2), t.kind, l.id, l.borrower_id, 1, '', t.role, t.body,
+       l.village, 'open', '', '', $3, $3::timestamptz + make_interval(mins => (l.id % 9000)::int), 0, ''
 FROM arrears_day a JOIN loan l ON l.id = a.loan_id
 CROSS JOIN LATERAL (VALUES ('call_or_visit', 'cadre', NULL), ('call_or_visit', 'bank_officer', l.bank_id),
                            ('call_or_visit', 'town_clerk', NULL)) AS t(kind, role, body)

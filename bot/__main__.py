@@ -426,18 +426,21 @@ def job_run(
 async def _run_and_show(runtime: Any, job: str, pack: Any, day: date) -> None:
     """Run one slot with a bar over its parts and what was found so far; at the end one line says it all."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
     from scheduler import runner
 
     columns = (
-        TextColumn(f"{pack.title} {job} {day}"),
-        BarColumn(bar_width=24),
+        TextColumn(f"{job} {day}", table_column=Column(no_wrap=True, min_width=len(job) + 11)),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
     began = time.monotonic()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, expand=True, disable=not console.is_terminal
+    ) as bar:
         line = bar.add_task("", total=None)
 
         def show(done: int, parts: int, so_far: Mapping[str, int]) -> None:

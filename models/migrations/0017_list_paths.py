@@ -1,4 +1,4 @@
-"""The ways of the lists: open tasks of a role in the order of their deadlines, tasks and disposals of a loan."""
+"""The ways of the lists: open tasks of a role by deadline, the tasks and disposals of a loan."""
 
 from tortoise import migrations
 from tortoise.migrations import operations as ops
