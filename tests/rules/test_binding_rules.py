@@ -34,7 +34,9 @@ def test_a_phone_gets_only_so_many_codes(sent: tuple[int, ...], refused: bool) -
     assert (refusal.code if refusal else None) == ("too_many_codes" if refused else None)
 
 
-@pytest.mark.parametrize(("claims", "refused"), [((), False), ((5,), False), ((5, 6), True), ((5, 1440), False)])
+@pytest.mark.parametrize(
+    ("claims", "refused"), [((), False), ((5,), False), ((5, 6), True), ((5, 1440), False)]
+)
 def test_a_wechat_may_not_try_one_id_number_after_the_other(claims: tuple[int, ...], refused: bool) -> None:
     """S1.7"""
     assert (check_may_claim(ago(*claims), POLICY, NOW) is not None) == refused

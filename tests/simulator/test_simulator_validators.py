@@ -93,4 +93,7 @@ def test_a_menu_that_is_refused(buttons: Any, code: int) -> None:
 
 def test_a_menu_that_is_taken() -> None:
     page = {"type": "miniprogram", "name": "小程序", "url": "https://e.org", "appid": "wx", "pagepath": "p"}
-    check_menu([click(name="一二三四五"), {"name": "更多", "sub_button": [click()] * 5}, page])
+    menu = [click(name="一二三四五"), {"name": "更多", "sub_button": [click()] * 5}, page]
+    check_menu(menu)
+    with pytest.raises(ApiError):  # one more than this is too many
+        check_menu([*menu, click()])

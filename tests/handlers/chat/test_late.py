@@ -113,9 +113,11 @@ async def test_whoever_has_left_gets_no_late_answer_and_the_row_says_why(
     assert [row["note"] for row in rows] == ["late_window_closed"]
 
 
-async def test_a_job_for_a_push_that_is_not_there_does_nothing(runtime: Runtime) -> None:
+async def test_a_job_for_a_push_that_is_not_there_does_nothing(runtime: Runtime, platform: Client) -> None:
     await late_reply(runtime, {"dedupe_key": "0" * 40})
     await late_turn(runtime, {"dedupe_key": "0" * 40})
+    assert await sent(platform) == []
+    assert await database.fetch("SELECT 1 FROM inbox UNION ALL SELECT 1 FROM notice") == []
 
 
 async def test_a_kept_push_whose_words_were_not_kept_is_given_up(
