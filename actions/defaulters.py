@@ -177,7 +177,17 @@ async def _access(actor: Actor, key: str) -> tuple[Defaulter, Loan]:
     if case is None or not actor.staff or case.person_id == actor.person_id:
         raise NotFound("没有找到这条记录。")
     loan = await Loan.get(id=case.loan_id)
-    return case, await access_loan(actor, loan.key)
+    if not await sees_loan(actor, loan):
+        raise NotFound("没有找到这条记录。")
+    return case, loan
+
+
+async def sees_loan(actor: Actor, loan: Loan) -> bool:
+    """Whether the actor may see a loan: what hangs on one he may not see looks absent. Clause: S17.2."""
+    try:
+        return await access_loan(actor, loan.key) is not None
+    except NotFound:
+        return False
 
 
 def _view(case: Defaulter, loan: Loan) -> DefaulterView:

@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from actions import audit
-from actions.access import Actor, HeldPost, access_loan, access_task, require_staff
+from actions.access import Actor, HeldPost, access_task, require_staff
 from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY
-from actions.defaulters import list_defaulter
+from actions.defaulters import list_defaulter, sees_loan
 from actions.routing import on_day
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -228,9 +228,9 @@ async def _access(actor: Actor, key: str) -> tuple[Disposal, Loan]:
     if entry is None or not actor.staff:
         raise NotFound("没有找到这条处置。")
     loan = await Loan.get(id=entry.loan_id)
-    if loan.borrower_id == actor.person_id:
+    if loan.borrower_id == actor.person_id or not await sees_loan(actor, loan):
         raise NotFound("没有找到这条处置。")
-    return entry, await access_loan(actor, loan.key)
+    return entry, loan
 
 
 async def show(actor: Actor, key: str, now: datetime) -> DisposalView:

@@ -115,7 +115,7 @@ async def _in_danger(loan_key: str) -> dict[str, str]:
         county=loan.county, kind="disbursements", bank_id=loan.bank_id,
         month=loan.disbursed_on.replace(day=1), due_on=loan.disbursed_on, drafted_at=loan.created_at,
     )  # fmt: skip
-    return {"warning": loan.key, "disposal": entry.key, "defaulter": case.key, "filing": filing.key}
+    return {"disposal": entry.key, "defaulter": case.key, "filing": filing.key}
 
 
 async def _approve(person: Person) -> str:
@@ -245,3 +245,13 @@ async def test_lists_hold_nothing_of_others(world: World) -> None:
                     assert role in SEES[kind], (role, path, kind)
             if role.startswith("far ") or role == "stranger":
                 assert page["items"] == [], (role, path)
+
+
+async def test_a_warning_is_for_staff_of_the_loan_and_not_for_its_borrower(world: World) -> None:
+    """S10.1, S17.2"""
+    objects, people = await objects_of(world), await everybody(world)
+    found = {}
+    for role, person in people.items():
+        found[role], _ = await person.get(f"/api/v1/loans/{objects['loan']}/warning")
+    assert {role for role, status in found.items() if status == 200} == SEES["disposal"]
+    assert set(found.values()) == {200, 404}
