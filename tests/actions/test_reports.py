@@ -252,9 +252,7 @@ def test_every_report_holds_together() -> None:
             spec.column("no_such_column")
 
 
-async def late(
-    county: County, village: str, *loans: tuple[int, int, int], bank_id: int | None = None
-) -> None:
+async def late(village: str, *loans: tuple[int, int, int], bank_id: int | None = None) -> None:
     """Loans of a village as the night found them: days late, overdue fen, balance fen."""
     lender = bank_id or int(await bank())
     for days, overdue, balance in loans:
@@ -280,8 +278,8 @@ async def opened(county: County, person: str, figure: str, level: str, code: str
 async def test_a_figure_opens_into_the_loans_that_add_up_to_it(county: County) -> None:
     """S12.5, S15.5: exactly 90 days is not yet non-performing; names are masked and the look is noted."""
     await write_day()
-    await late(county, SHI, (91, 500_000, 2_000_000), (120, 1_000_000, 1_010_000), (90, 400_000, 2_990_000))
-    await late(county, SHI, (0, 0, 777), (12, 100_000, 5_000_000))
+    await late(SHI, (91, 500_000, 2_000_000), (120, 1_000_000, 1_010_000), (90, 400_000, 2_990_000))
+    await late(SHI, (0, 0, 777), (12, 100_000, 5_000_000))
     npl = await opened(county, "zhou", "npl_fen", "village", SHI)
     assert [(each.amount_fen, each.days, each.borrower) for each in npl.items] == [
         (2_000_000, 91, "赵*"),
@@ -299,7 +297,7 @@ async def test_a_figure_opens_into_the_loans_that_add_up_to_it(county: County) -
 async def test_a_figure_that_does_not_add_up_says_so(county: County) -> None:
     """S15.5"""
     await write_day()
-    await late(county, SHI, (91, 500_000, 2_000_000))
+    await late(SHI, (91, 500_000, 2_000_000))
     found = await opened(county, "liu", "npl_fen", "village", SHI)
     assert (found.figure_fen, found.amount_fen, found.agrees) == (3_010_000, 2_000_000, False)
 
@@ -307,7 +305,7 @@ async def test_a_figure_that_does_not_add_up_says_so(county: County) -> None:
 async def test_the_loans_behind_a_figure_are_paged_without_a_gap_or_a_repeat(county: County) -> None:
     """S12.5: equal amounts too."""
     await write_day()
-    await late(county, SHI, *[(91, 1, amount) for amount in (5, 5, 5, 7, 3, 5, 1)])
+    await late(SHI, *[(91, 1, amount) for amount in (5, 5, 5, 7, 3, 5, 1)])
     seen: list[str] = []
     after = ""
     while page := (await opened(county, "liu", "npl_fen", "village", SHI, after=after, limit=2)).items:
@@ -320,9 +318,9 @@ async def test_the_sums_of_county_town_and_bank_open_too(county: County) -> None
     """S12.5, S15.5"""
     await write_day()
     other = await Organisation.get(name="长葛农商行")
-    await late(county, LIU, (91, 1, 3_000_000))
-    await late(county, SHI, (91, 1, 3_010_000))
-    await late(county, XING, (91, 1, 900_000), bank_id=other.id)
+    await late(LIU, (91, 1, 3_000_000))
+    await late(SHI, (91, 1, 3_010_000))
+    await late(XING, (91, 1, 900_000), bank_id=other.id)
     for person, level, code, expected in (
         ("liu", "county", "411082000000", 6_910_000),
         ("liu", "town", PO, 6_010_000),

@@ -12,6 +12,7 @@ from python_calamine import CalamineWorkbook
 from actions.reports import REPORTS
 from handlers.report_sheet import HEAD
 from tests.actions.report_kit import DAY, HOU, LIU, PO, SHI, XING, write_days
+from tests.actions.test_reports import late
 from tests.handlers.api_world import World
 from tests.handlers.test_pages import browsers  # noqa: F401 - a fixture
 
@@ -145,6 +146,27 @@ async def test_the_page_shows_bars_marks_and_words(world: World, browsers: Any) 
     assert "逾期和不良通报" in (await clerk.get("/m/"))[1]
     for path in ("?level=nonsense", "?level=village&after=1", "/loans", "/2026-13-01"):
         assert (await clerk.get(f"/m/reports/overdue_rates{path}"))[0] in (400, 404), path
+
+
+async def test_the_loans_behind_a_figure_say_whether_they_add_up(world: World, browsers: Any) -> None:  # noqa: F811
+    """S12.5, S15.5, S17.2: names masked, paged by key, each leading to its loan; page and JSON agree."""
+    await write_days(1)
+    await late(SHI, (91, 500_000, 2_000_000))
+    query = {"figure": "npl_fen", "level": "village", "code": SHI}
+    clerk, town = await world.login("zhou"), await browsers("zhou")
+    address = f"/m/reports/overdue_rates/loans?figure=npl_fen&level=village&code={SHI}"
+    _, body = await clerk.get(f"{RATES}/loans", params=query)
+    assert (body["figure_fen"], body["amount_fen"], body["agrees"]) == (3_010_000, 2_000_000, False)
+    assert "对不上" in (await town.get(address))[1]
+    await late(SHI, (120, 1_000_000, 1_010_000))
+    _, body = await clerk.get(f"{RATES}/loans", params={**query, "limit": "1"})
+    (first,) = body["items"]
+    assert (body["agrees"], first["borrower"], first["amount_fen"]) == (True, "赵*", 2_000_000)
+    _, body = await clerk.get(f"{RATES}/loans", params={**query, "after": body["next"]})
+    assert ([each["amount_fen"] for each in body["items"]], body["next"]) == ([1_010_000], None)
+    status, page, _ = await town.get(address)
+    assert (status, "加起来正好是这个数" in page, "赵大山" in page) == (200, True, False)
+    assert (await town.get(f"/m/loans/{first['key']}"))[0] == 200
 
 
 async def test_the_pages_of_reports_are_not_there_for_a_farmer(world: World, browsers: Any) -> None:  # noqa: F811
