@@ -16,9 +16,12 @@ from bot import database
 from models.application import Decision as DecisionRow
 from models.application import LoanApplication
 from models.conversation import StoredFile
+from models.people import Person
+from models.sealing import SealBrokenError
 from rules.routes import Decision, Progress, State, after_decision, after_supplement, first_step
 
 LATEST_APPLICATIONS = 1000
+LATEST_PEOPLE = 20
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,23 @@ async def check_all(now: datetime, files: Path | None = None) -> list[Finding]:
         findings.append(Finding(invariant.name, int(rows[0][0]), invariant.meaning))
     findings.append(await _states_follow_from_decisions())
     findings.append(await _nights_agree_with_the_rule(now))
+    findings.append(await _keys_open_rows())
     if files is not None:
         findings.append(await _files_are_there(files))
     return findings
+
+
+async def _keys_open_rows() -> Finding:
+    """I16: the key file is the one the rows were sealed with; a restored dump may meet another one."""
+    broken = 0
+    for person in await Person.filter(name_sealed__isnull=False).order_by("-id").limit(LATEST_PEOPLE):
+        try:
+            assert person.name  # noqa: S101 - opening it is the check
+        except SealBrokenError:
+            broken += 1
+    return Finding(
+        "I16 the keys open the rows", broken, "names cannot be opened: is this the right key file?"
+    )
 
 
 async def _states_follow_from_decisions() -> Finding:

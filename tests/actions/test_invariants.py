@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 
 import pytest
 
 from actions import invariants, loans
 from bot import database
+from models import sealing
 from models.application import LoanApplication
 from tests.actions.conftest import NOW, County, Submit
 from tests.actions.test_applications import approved, disbursement
@@ -55,3 +57,15 @@ async def test_a_push_that_nobody_works_on_is_noticed(db: str) -> None:
     )
     findings = {finding.name.split()[0]: finding for finding in await invariants.check_all(NOW)}
     assert findings["I2"].broken == 1
+
+
+async def test_another_key_file_is_noticed(county: County, apply: Submit) -> None:
+    """B1: after a restore beside the wrong copy of the keys, before anything is written with them."""
+    await _played(county, apply)
+    right = sealing.keyring()
+    sealing.install(sealing.Keyring({1: secrets.token_bytes(32)}, 1, secrets.token_bytes(32)))
+    try:
+        findings = {finding.name.split()[0]: finding for finding in await invariants.check_all(NOW)}
+    finally:
+        sealing.install(right)
+    assert findings["I16"].broken > 0
