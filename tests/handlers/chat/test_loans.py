@@ -14,6 +14,8 @@ from bot import database
 from models.loan import Instalment, Loan
 from models.people import WechatUser
 from models.sealing import new_key
+from rules.application import yuan
+from rules.rates import interest_fen
 
 Phones = Callable[..., Phone]
 pytestmark = pytest.mark.usefixtures("county")
@@ -69,3 +71,20 @@ async def test_more_loans_than_fit_are_counted(phone: Phones) -> None:
         await lend("o-zhang", f"2026-00{n}")
     words = await phone("o-zhang").say("我的贷款")
     assert "还有2笔" in words
+
+
+async def test_a_borrower_asks_what_would_settle_his_loan_today_s11_4(phone: Phones) -> None:
+    """S11.4: interest to the day and what early payment saves; a settled loan is not asked about."""
+    somebody = phone("o-zhang")
+    assert "没有要还的贷款" in await somebody.say("提前还款")
+    loan = await lend("o-zhang", "2026-001", method="bullet", settlement_cycle="")
+    await Instalment.create(
+        county="411082", loan_id=loan.id, number=1, kind="maturity", due_on=loan.maturity_on, days=365,
+        principal_fen=3_000_000, interest_fen=132_313,
+    )  # fmt: skip
+    await lend("o-zhang", "2025-007", state="settled", balance_fen=0)
+    words = await somebody.say("提前还清要多少钱")
+    interest = interest_fen(3_000_000, 435, (NOW.date() - loan.disbursed_on).days)
+    for part in ("2026-001", yuan(3_000_000 + interest), yuan(interest), yuan(132_313 - interest)):
+        assert part in words, words
+    assert "2025-007" not in words
