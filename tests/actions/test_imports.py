@@ -273,7 +273,7 @@ async def test_only_a_bank_officer_hands_files_in_and_they_wait_sealed(county: C
     batch = await hand_in(county, "loans", csv_file([loan(2)]))
     parts = await database.fetch("SELECT content_sealed FROM import_part")
     assert [id_number(2).encode() in bytes(part["content_sealed"]) for part in parts] == [False]
-    with pytest.raises(RuleRefused):
+    with pytest.raises(NotFound):
         await imports.view(await county.actor("zhang"), batch.key)
     spool = Spool()
     spool.write(b"x")
