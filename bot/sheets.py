@@ -86,8 +86,9 @@ class CsvSheet:
 def _encoding(sample: bytes) -> str:
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    try:
-        codecs.getincrementaldecoder("utf-8-sig")().decode(sample)
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "utf-8-sig"
+    return min(("utf-8-sig", "gb18030"), key=lambda encoding: _unreadable(sample, encoding))
+
+
+def _unreadable(sample: bytes, encoding: str) -> int:
+    """How many signs of the sample, which may end within one, that encoding cannot read."""
+    return codecs.getincrementaldecoder(encoding)("replace").decode(sample).count("\ufffd")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from aiohttp import BodyPartReader, web
 from pydantic import Field
@@ -115,7 +115,7 @@ async def _part_named_file(request: web.Request, spool: Spool) -> str:
         async for part in await request.multipart():
             if isinstance(part, BodyPartReader) and part.name == "file":
                 await _spool(_pieces(part), spool)
-                return part.filename or ""
+                return unquote(part.filename or "")
     except ValueError as error:  # what aiohttp says of a broken envelope
         raise HttpError(400, field="file") from error
     raise HttpError(400, message="没有收到文件，请重新上传。", field="file")
