@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("webhook", "push", "claims", "schedule", "night", "lists", "process")
+NAMES = ("webhook", "push", "claims", "schedule", "night", "lists", "imports", "process")
 
 
 def main() -> int:
