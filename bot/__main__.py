@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.config import ConfigError, Settings
+from bot.config import Settings
 from bot.database import DatabaseError
+from bot.errors import TianxinError
 
 cli = typer.Typer(
     name="tianxin",
@@ -43,10 +44,10 @@ complaints = Console(stderr=True, soft_wrap=True)
 
 
 def main() -> None:
-    """Run the command line; what is wrong with settings, packs or database is said in one sentence."""
+    """Run the command line; what is wrong is said in one sentence."""
     try:
         cli()
-    except (ConfigError, DatabaseError) as error:
+    except TianxinError as error:
         _complain(error)
     except ValueError as error:
         from policies import PolicyError

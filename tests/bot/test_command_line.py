@@ -327,3 +327,12 @@ async def test_the_demo_says_where_its_page_is(tianxin: Tianxin) -> None:
         assert "微信模拟台" in await answer.text()
     ended = await stopped(process)
     assert (ended.code, ended.err) == (0, "")
+
+
+async def test_figures_without_their_night_are_refused_in_one_sentence(tianxin: Tianxin) -> None:
+    """I13: and the sentence says what to do."""
+    ended = await tianxin.run("job", "run", "night_figures", "--on", "2026-11-20", "--county", "changge")
+    assert ended.code == 2
+    assert ended.err.strip() == (
+        "tianxin: the night of 2026-11-20 is not done: tianxin job run night --on 2026-11-20"
+    )
