@@ -20,22 +20,22 @@ async def test_a_farmer_applies_and_is_reminded_until_it_is_overdue(phones: Phon
     for reviewer in ("liu", "zhao", "sun"):
         assert "通过" in await do_task(phones, reviewer, APPROVAL, "记下了")
     assert "还款计划已经排好" in await do_task(phones, "zhao", DISBURSEMENT, "放款登记好了")
-    assert "2026年12月20日前还79.75元" in await phones.say("zhang", "我的贷款")
+    assert "2026年12月21日前还79.75元" in await phones.say("zhang", "我的贷款")
 
     for day in (
-        "2026-12-15T09:00",
-        "2026-12-19T09:00",
+        "2026-12-16T09:00",
         "2026-12-20T09:00",
         "2026-12-21T09:00",
         "2026-12-22T09:00",
+        "2026-12-23T09:00",
     ):
         await phones.clock(at(day))
     about = [text for text in await told(phones, "zhang") if "约定事项" in text]
     assert [text.split("2026年")[1] for text in about] == [
-        "12月20日 快到日子了，请点开查看",
-        "12月20日 快到日子了，请点开查看",
-        "12月20日 快到日子了，请点开查看",
-        "12月20日 日子已过，请点开查看",
+        "12月21日 快到日子了，请点开查看",
+        "12月21日 快到日子了，请点开查看",
+        "12月21日 快到日子了，请点开查看",
+        "12月21日 日子已过，请点开查看",
     ]
     assert not any("元" in text or "张守田" in text for text in about)
     assert await broken(phones.demo) == []
@@ -45,6 +45,6 @@ async def test_a_late_look_at_the_past_tells_nothing_twice(phones: Phones) -> No
     """S11.6: the clock goes back an hour, and a day is scanned again; no message comes twice."""
     await test_a_farmer_applies_and_is_reminded_until_it_is_overdue(phones)
     before = len(await phones.messages("zhang"))
-    await phones.clock(at("2026-12-22T08:30"))
-    await phones.clock(at("2026-12-22T09:30"))
+    await phones.clock(at("2026-12-23T08:30"))
+    await phones.clock(at("2026-12-23T09:30"))
     assert len(await phones.messages("zhang")) == before
