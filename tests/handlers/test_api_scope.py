@@ -9,6 +9,7 @@ from bot.database import fetch
 from handlers.routes import API
 from models.disposal import Defaulter, Disposal
 from models.filings import Filing
+from models.imports import ImportBatch
 from models.loan import Loan
 from tests.handlers.api_world import Person, World
 from tests.handlers.test_api_drafts import begin, filled
@@ -38,10 +39,10 @@ SEES = {
     "disbursement task": {"bank"},
     "draft": {"farmer"},
     "loan": {"farmer", "cadre", "town", "county", "bank", "guarantor"},
-    "warning": {"cadre", "town", "county", "bank", "guarantor"},
     "disposal": {"cadre", "town", "county", "bank", "guarantor"},
     "defaulter": {"cadre", "town", "county", "bank", "guarantor"},
     "filing": {"county", "bank"},
+    "import": {"bank"},
 }
 ROUTES = {
     "/api/v1/applications/{key}": "application",
@@ -53,13 +54,14 @@ ROUTES = {
     "/api/v1/loans/{key}/schedule": "loan",
     "/api/v1/loans/{key}/payoff": "loan",
     "/api/v1/loans/{key}/changes": "loan",
-    "/api/v1/loans/{key}/warning": "warning",
     "/api/v1/loans/{key}/credit-events": "loan",
     "/api/v1/disposals/{key}": "disposal",
     "/api/v1/disposals/{key}/choices": "disposal",
     "/api/v1/defaulters/{key}": "defaulter",
     "/api/v1/filings/{key}": "filing",
     "/api/v1/filings/{key}/lines": "filing",
+    "/api/v1/imports/{key}": "import",
+    "/api/v1/imports/{key}/result": "import",
     "/api/v1/loans/{key}/repayment-slips": "loan",
     "/api/v1/loans/{key}/promises": "loan",
 }
@@ -69,6 +71,7 @@ NAMED_BY_NOBODY = {
     "/api/v1/tasks/{key}/slip",
     "/api/v1/people/{key}/notices",
     "/api/v1/forms/{name}",
+    "/api/v1/import-templates/{kind}",
     "/api/v1/reports/{name}",  # who sees which: tests/handlers/test_reports.py
     "/api/v1/reports/{name}/loans",
 }
@@ -115,7 +118,12 @@ async def _in_danger(loan_key: str) -> dict[str, str]:
         county=loan.county, kind="disbursements", bank_id=loan.bank_id,
         month=loan.disbursed_on.replace(day=1), due_on=loan.disbursed_on, drafted_at=loan.created_at,
     )  # fmt: skip
-    return {"disposal": entry.key, "defaulter": case.key, "filing": filing.key}
+    batch = await ImportBatch.create(
+        county=loan.county, kind="loans", bank_id=loan.bank_id, region=f"{loan.county}000000",
+        file_name="贷款.csv", sha256=b"x", size=1, created_at=loan.created_at,
+    )  # fmt: skip
+    keys = {"disposal": entry.key, "defaulter": case.key, "filing": filing.key}
+    return {**keys, "import": batch.key}
 
 
 async def _approve(person: Person) -> str:
