@@ -52,7 +52,7 @@ class CreditLineEnds:
 async def subsidies_paid(
     connection: asyncpg.Connection, county: str, paid: Sequence[SubsidyPaid], pack: Pack, now: datetime
 ) -> int:
-    """Tell people of the subsidies they got; how many notices were new. Clause: S11.2, S13.1."""
+    """Tell people of the subsidies they got; how many notices were new. Clause: S11.2."""
     told = [
         NewNotice(
             each.person_id,
