@@ -17,7 +17,7 @@ from actions.import_books import fresh_ids
 from actions.import_scope import Scope
 from bot.errors import RuleRefused
 from models.sealing import blind_index, new_key, open_text, seal_text
-from rules import columns, schedule
+from rules import columns, schedule, schedule_batch
 from rules.application import ApplicantKind
 from rules.columns import RowError, RowReader
 
@@ -347,7 +347,7 @@ def _block(terms: schedule.Terms) -> str:
         "\t0\t0"
         # nothing to pay is nothing to be late with
         f"\t{line.due_on if not line.principal_fen + line.interest_fen else chr(92) + 'N'}\n"
-        for line in schedule.plan(terms)
+        for line in next(schedule_batch.plan_many([terms]))
     ]
     return "".join(lines)
 
