@@ -12,7 +12,7 @@ from models.base import KeyedRow
 class Disposal(KeyedRow):
     """One overdue spell of a loan and what is done about it.
 
-    State: open (nobody has decided yet, or the day has passed), decided, closed (nothing is overdue any more).
+    State: open (nobody has decided yet, or the day has passed), decided, closed (nothing is overdue now).
     """
 
     loan_id = fields.BigIntField()
