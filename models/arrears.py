@@ -8,7 +8,7 @@ from models.base import Row
 
 
 class ArrearsDay(Row):
-    """A loan that was late at the end of a day; one row with 0 days on the day it is cured. Only ever added."""
+    """A loan that was late at the end of a day, or one row with 0 days when it is cured. Only ever added."""
 
     day = fields.DateField()
     loan_id = fields.BigIntField()

@@ -146,7 +146,7 @@ async def test_a_value_is_explained_with_its_passage(tianxin: Tianxin) -> None:
         (["policy", "explain", "no.such.key"], {}, "no value 'no.such.key' in changge"),
         (["demo-data", "--loans", "1", "--county", "atlantis"], {}, "no pack 'atlantis'"),
         (["job", "run", "night", "--on", "2026-13-01"], {}, "a day looks like 2026-11-28"),
-        (["job", "run", "dance", "--on", "2026-11-28"], {}, "no job 'dance'; there are night"),
+        (["job", "run", "dance", "--on", "2026-11-28"], {}, "no job 'dance'; there are"),
     ],
 )
 async def test_what_is_wrong_is_said_in_a_sentence(
