@@ -137,7 +137,7 @@ async def test_a_job_that_looks_only_leaves_no_slot(world: World) -> None:
 
 
 async def test_a_job_that_does_not_exist_is_named(world: World) -> None:
-    with pytest.raises(KeyError, match="no job 'due'; there are .*night, "):
+    with pytest.raises(KeyError, match=r"no job 'due'; there are .*night, "):
         await run_slot(world.runtime, "due", COUNTY)
 
 
