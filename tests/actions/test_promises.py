@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from actions import loans, promises
+from actions import promises, repayments
 from bot import database
 from bot.config import SHANGHAI
 from bot.errors import NotFound, RuleRefused
@@ -43,7 +43,7 @@ async def settle(county: County, on: date) -> dict[str, int]:
 
 async def pay(county: County, loan: Loan, serial: str, fen: int, on: date) -> Repayment:
     now = datetime(on.year, on.month, on.day, 12, tzinfo=SHANGHAI)
-    return await loans.record_repayment(await county.actor("zhao", now), loan.key, serial, fen, on, now)
+    return await repayments.record_repayment(await county.actor("zhao", now), loan.key, serial, fen, on, now)
 
 
 async def test_a_promise_is_for_what_is_past_its_day(county: County, loan: Loan) -> None:
@@ -126,7 +126,7 @@ async def test_a_payment_booked_late_makes_it_kept_after_all(county: County, loa
     late = datetime(2026, 12, 4, 12, tzinfo=SHANGHAI)
     paid_on = TODAY + timedelta(days=2)
     zhao = await county.actor("zhao", late)
-    await loans.record_repayment(zhao, loan.key, "B-1", 3_116_000, paid_on, late)
+    await repayments.record_repayment(zhao, loan.key, "B-1", 3_116_000, paid_on, late)
     assert (await settle(county, TODAY + timedelta(days=7)))["kept"] == 1
     assert (await Task.get(kind="promise")).state == "cancelled"
 

@@ -282,7 +282,7 @@ async def test_only_the_borrower_reports_and_only_his_bank_decides(
     for stranger in ("li", "wang", "chen"):
         with pytest.raises(NotFound):
             await slips.refuse(await county.actor(stranger), task.key, "这天账上没有", county.pack, NOW)
-    await Task.filter(id=task.id).update(escalated_role="county_clerk")
+    await Task.filter(id=task.id).update(escalated_role="county_clerk", escalated_roles=["county_clerk"])
     liu = await county.actor("liu")
     with pytest.raises(RuleRefused) as clerk:
         await slips.refuse(liu, task.key, "这天账上没有", county.pack, NOW)
