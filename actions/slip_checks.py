@@ -51,7 +51,7 @@ async def check_of(actor: Actor, task_key: str, pack: Pack, on: date) -> SlipChe
 async def _booked(loan_id: int, oldest: date) -> tuple[Booked, ...]:
     rows = await database.fetch(
         """SELECT r.serial, r.amount_fen, r.received_on FROM repayment r
-           WHERE r.loan_id = $1 AND r.received_on >= $2
+           WHERE r.loan_id = $1 AND r.received_on >= $2 AND r.kind = 'payment' AND r.reversed_at IS NULL
              AND NOT EXISTS (SELECT 1 FROM repayment_slip s WHERE s.repayment_id = r.id)
            ORDER BY r.received_on DESC, r.id DESC LIMIT 10""",
         loan_id,

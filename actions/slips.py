@@ -201,7 +201,13 @@ async def link(actor: Actor, task_key: str, serial: str, pack: Pack, now: dateti
         slip, task, loan = await _in_hand(actor, task_key)
         if slip.state != "waiting":
             return await _again(slip, loan, "confirmed", serial)
-        booked = await Repayment.get_or_none(bank_id=loan.bank_id, serial=serial.strip(), loan_id=loan.id)
+        booked = await Repayment.get_or_none(
+            bank_id=loan.bank_id,
+            serial=serial.strip(),
+            loan_id=loan.id,
+            kind="payment",
+            reversed_at=None,
+        )
         if booked is None:
             raise RuleRefused(
                 "S11.4", "这笔贷款的账上没有这个流水号，请核对。", code="not_in_books", field="serial"

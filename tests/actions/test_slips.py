@@ -165,6 +165,10 @@ async def test_what_is_in_the_books_already_is_linked_and_not_recorded_again(
     with pytest.raises(RuleRefused) as missing:
         await slips.link(zhao, task.key, "B-8", county.pack, NOW)
     assert missing.value.code == "not_in_books"
+    await Repayment.filter(id=booked.id).update(reversed_at=NOW)
+    with pytest.raises(RuleRefused, match="没有这个流水号"):  # what was reversed does not count
+        await slips.link(zhao, task.key, "B-7", county.pack, NOW)
+    await Repayment.filter(id=booked.id).update(reversed_at=None)
     done = await slips.link(zhao, task.key, "B-7", county.pack, NOW)
     assert (done.state, done.serial) == ("confirmed", "B-7")
     assert [each.id for each in await Repayment.filter(loan_id=loan.id)] == [booked.id]
