@@ -72,6 +72,7 @@ NAMED_BY_NOBODY = {
     "/api/v1/people/{key}/notices",
     "/api/v1/forms/{name}",
     "/api/v1/import-templates/{kind}",
+    "/api/v1/loans/{key}/warning",  # who sees it: the test of warnings below
     "/api/v1/reports/{name}",  # who sees which: tests/handlers/test_reports.py
     "/api/v1/reports/{name}/loans",
 }
