@@ -23,7 +23,7 @@ from tests.handlers.api_world import World
 from tests.handlers.test_api_drafts import filled
 from tests.handlers.test_api_review import apply
 
-OWN_PAGES = ("/m/", "/m/apply", "/m/applications", "/m/loans", "/m/tasks")
+OWN_PAGES = ("/m/", "/m/apply", "/m/applications", "/m/identity", "/m/loans", "/m/tasks")
 
 
 class Browser:
@@ -267,6 +267,9 @@ async def every_page(world: World, browsers: Any) -> dict[str, str]:
         key = next(task["key"] for task in tasks if task["kind"] == kind)
         path = f"/m/tasks/{key}" if kind == "review" else f"/m/visit/{key}"
         found[path.replace(key, "{key}")] = (await browser.get(path))[1]
+    clerk, stranger = await browsers("liu"), await browsers("nobody")
+    found["/m/bindings"] = (await clerk.get("/m/bindings"))[1]
+    found["/m/identity (stranger)"] = (await stranger.get("/m/identity"))[1]
     found["nothing"] = (await farmer.get("/m/nothing"))[1]
     return found
 
@@ -350,6 +353,12 @@ async def test_pages_are_only_read_and_every_one_is_here(world: World, browsers:
     for path in OWN_PAGES:
         assert (await browser.get(path))[0] == 200, path
     assert (await browser.get("/m"))[0] == 200
+
+
+async def test_the_page_of_corrections_is_the_centres(browsers: Any) -> None:
+    """S17.1, S17.2"""
+    assert (await (await browsers("liu")).get("/m/bindings"))[0] == 200
+    assert (await (await browsers("wang")).get("/m/bindings"))[0] == 422
 
 
 async def test_assets_are_packed_and_kept_for_ever_under_the_name_of_their_content(world: World) -> None:
