@@ -45,7 +45,7 @@ def plan_many(loans: Iterable[Terms]) -> Iterator[list[Row]]:
 
 
 def forget() -> None:
-    """Forget the periods that were worked out, as when the program begins."""
+    """Forget the periods that were worked out, as when the program begins. Clause: S11.1."""
     _shape.cache_clear()
 
 
