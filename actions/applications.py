@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
-from actions import audit, files, routing
+from actions import audit, routing
 from actions.access import Actor, access_application
 from actions.identity import Identity, applicant_for
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import LoanApplication
-from models.conversation import Consent, Draft, StoredFile
+from models.conversation import Consent, Draft
 from models.people import Person
-from models.sealing import blind_index, content_hash, one_time_code
+from models.sealing import blind_index, content_hash
 from policies.pack import Pack
 from rules import application as rules
 from rules.refusal import Refusal

@@ -61,7 +61,7 @@ async def fill(somebody: Phone, upto: int = len(ANSWERS), **instead: str) -> str
 
 
 async def finish(somebody: Phone, *, for_himself: bool = True) -> str:
-    """Pictures, the two optional questions, the summary and the papers: nobody agrees to those for another."""
+    """Pictures, two optional questions, the summary and the papers: nobody agrees to those for another."""
     assert "1张照片" in await somebody.picture(f"media-{somebody.openid}")
     assert "身份证正反面" in await somebody.say("好了")
     assert "位置" in await somebody.say("跳过")
