@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import random
 import secrets
@@ -85,6 +86,11 @@ class Process:
 
 async def _true(value: bool) -> bool:
     return value
+
+
+def _die_with_parent() -> None:
+    """Nothing of ours outlives a test run that was killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _runs(pid: int) -> bool:
@@ -219,6 +225,7 @@ class Site:
                 stderr=out,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         process = Process(role, child, port, log)
         self.processes.append(process)
