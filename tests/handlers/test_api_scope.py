@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 from bot.database import fetch
 from handlers.routes import API
 from models.disposal import Defaulter, Disposal
 from models.filings import Filing
+from models.identity import IdentityClaim
 from models.imports import ImportBatch
 from models.loan import Loan
-from tests.handlers.api_world import Person, World
+from models.people import Delegation, Post
+from tests.handlers.api_world import NOW, Person, World
 from tests.handlers.test_api_drafts import begin, filled
-from tests.handlers.test_api_review import apply, decide, tasks_of, visit
+from tests.handlers.test_api_review import apply, decide, openid, tasks_of, visit
 
 PEOPLE = {
     "farmer": "zhang",
@@ -43,6 +46,8 @@ SEES = {
     "defaulter": {"cadre", "town", "county", "bank", "guarantor"},
     "filing": {"county", "bank"},
     "import": {"bank"},
+    "claim": {"neighbour"},
+    "delegation": {"loan officer"},
 }
 ROUTES = {
     "/api/v1/applications/{key}": "application",
@@ -101,7 +106,22 @@ async def objects_of(world: World) -> dict[str, str]:
     status, loan = await banker.post(f"/api/v1/tasks/{found['disbursement task']}/disbursement", given)
     assert status == 201
     found |= await _in_danger(loan["key"])
+    found |= await _of_somebody_else(world)
     return {**found, "loan": loan["key"], "draft": (await begin(farmer))["key"]}
+
+
+async def _of_somebody_else(world: World) -> dict[str, str]:
+    """A claim that the neighbour has begun, and a delegation of the loan officer's."""
+    post = await Post.filter(county="411082", role="loan_officer").first()
+    claim = await IdentityClaim.create(
+        county="411082", person_id=post.person_id, claimer_id=0, account="mini",
+        openid=await openid(world, "li"), created_at=NOW,
+    )  # fmt: skip
+    given = await Delegation.create(
+        county="411082", post_id=post.id, delegate_id=post.person_id, from_on=date(2026, 11, 1),
+        to_on=date(2026, 11, 2), reason="开会", created_at=NOW,
+    )  # fmt: skip
+    return {"claim": claim.key, "delegation": str(given.id)}
 
 
 async def _in_danger(loan_key: str) -> dict[str, str]:
@@ -163,6 +183,8 @@ async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
     }  # fmt: skip
     bodies: dict[str, Any] = {
         "/api/v1/drafts/{key}/submit": {},
+        "/api/v1/identity-claims/{key}/binding": {"code": "123456"},
+        "/api/v1/delegations/{key}/revoke": {},
         "/api/v1/applications/{key}/withdraw": {},
         "/api/v1/applications/{key}/confirm": {},
         "/api/v1/tasks/{key}/decision": {"decision": "approve", "shown_hash": "a" * 64},
@@ -189,7 +211,8 @@ async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
             **review, "number": "X-1", "annual_rate_bp": 1, "term_months": 1, "method": "bullet",
         },
     }  # fmt: skip
-    kinds = {"drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"],
+    kinds = {"identity-claims": ["claim"], "delegations": ["delegation"],
+        "drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"],
         "disposals": ["disposal"], "defaulters": ["defaulter"], "filings": ["filing"],
     }  # fmt: skip
     for each in API:
