@@ -189,7 +189,7 @@ def with_penalties(book: Book, on: date, policy: Policy) -> Book:
     """The book with penalty interest charged through that day on the principal that is overdue.
 
     Simple interest at `penalty_percent` of the rate, rounded half up per line.
-    Clause: S11.1 (default), S13.2.
+    Clause: S11.1 (default).
     """
     if not policy.penalty_percent:
         return book
