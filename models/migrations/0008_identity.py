@@ -68,10 +68,12 @@ class Migration(migrations.Migration):
             bases=["KeyedRow"],
         ),
         ops.RunSQL(_INDEXES, _NO_INDEXES),
-        ops.AddField("Consent", "means", fields.CharField(default="wechat", max_length=10)),
-        ops.AddField("Delegation", "region", fields.CharField(default="", max_length=12)),
+        ops.AddField("Consent", "means", fields.CharField(default="wechat", db_default="wechat", max_length=10)),
+        ops.AddField("Delegation", "region", fields.CharField(default="", db_default="", max_length=12)),
         ops.AddField("Delegation", "revoked_at", fields.DatetimeField(null=True)),
-        ops.AddField("Task", "escalated_roles", fields.JSONField(default=list, encoder=dumps, decoder=loads)),
+        ops.AddField("Task", "escalated_roles", fields.JSONField(null=True, encoder=dumps, decoder=loads)),
+        ops.RunSQL("UPDATE task SET escalated_roles = '[]'", "SELECT 1"),
+        ops.AlterField("Task", "escalated_roles", fields.JSONField(default=list, encoder=dumps, decoder=loads)),
         ops.RunSQL(_LEVELS, "SELECT 1"),
         ops.RunSQL(_DEFAULTS, "SELECT 1"),  # rows that are written out as SQL do not name them
     ]

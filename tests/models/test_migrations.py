@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
+from tortoise import Tortoise
+from tortoise.migrations.api import migrate
 
 from bot import database
 from models import sealing
@@ -13,6 +16,23 @@ from models.people import Household, Person
 from models.work import AuditEntry
 
 NOW = datetime(2026, 11, 28, 1, tzinfo=UTC)
+OLD_ROWS = (
+    """INSERT INTO loan (county, key, number, bank_id, borrower_id, village, principal_fen, balance_fen,
+         annual_rate_bp, day_count, method, settlement_cycle, disbursed_on, maturity_on, state, created_at)
+       VALUES ('411082', 'k', 'J-1', 1, 1, '411082101201', 100, 100, 435, 'actual/360', 'bullet', '',
+               '2026-01-01', '2027-01-01', 'active', now())""",
+    """INSERT INTO instalment (county, loan_id, number, kind, due_on, days, principal_fen, interest_fen,
+         paid_principal_fen, paid_interest_fen)
+       VALUES ('411082', 1, 1, 'maturity', '2027-01-01', 365, 100, 4, 0, 0)""",
+    """INSERT INTO repayment (county, loan_id, bank_id, serial, received_on, amount_fen, principal_fen,
+         interest_fen, recorded_at) VALUES ('411082', 1, 1, 'S', '2026-02-01', 1, 1, 0, now())""",
+    """INSERT INTO task (county, key, kind, round, stage, role, region, state, outcome, note,
+         opened_at, due_at, escalation, escalated_role)
+       VALUES ('411082', 't', 'visit', 1, '', 'cadre', '411082101201', 'open', '', '', now(), now(), 1,
+               'town_clerk')""",
+    """INSERT INTO audit_entry (county, at, action, subject_kind, subject_id, details)
+       VALUES ('411082', now(), 'submit', 'application', 1, '{}')""",
+)
 
 
 async def test_migrating_twice_changes_nothing(db_url: str) -> None:
@@ -23,6 +43,30 @@ async def test_migrating_twice_changes_nothing(db_url: str) -> None:
     finally:
         await database.disconnect()
     assert {"loan_application", "delivery", "pgqueuer"} <= tables
+
+
+async def test_a_county_that_is_at_work_is_brought_up_to_date(server_url: str) -> None:
+    """Rows of before get what new columns ask for."""
+    name = f"tianxin_old_{secrets.token_hex(4)}"
+    url = await database.create_database(server_url, name)
+    try:
+        await migrate(
+            config=database.tortoise_config(url), target="models.0006_room_for_updates", direction="forward"
+        )
+        await Tortoise.close_connections()
+        old = await asyncpg.connect(url)
+        for statement in OLD_ROWS:
+            await old.execute(statement)
+        await old.close()
+        await database.migrate(url)
+        new = await asyncpg.connect(url)
+        assert await new.fetchval("SELECT terms::text FROM loan") == "{}"
+        assert await new.fetchval("SELECT escalated_roles::text FROM task") == '["town_clerk"]'
+        assert await new.fetchval("SELECT kind FROM repayment") == "payment"
+        assert await new.fetchval("SELECT penalty_fen FROM instalment") == 0
+        await new.close()
+    finally:
+        await database.drop_database(server_url, name)
 
 
 async def test_every_table_of_ours_carries_the_county(db: str) -> None:
