@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from actions.notices import business_date
-from bot.database import fetch, transaction
+from bot.database import execute, fetch, transaction
 from bot.errors import TianxinError
 from policies import Pack
 from rules.arrears_rates import PAR_OVER_DAYS
@@ -67,6 +67,8 @@ async def write(county: str, on: date, pack: Pack, now: datetime) -> dict[str, i
     """
     if await night_planned(county, on) is None:
         raise NightNotDone(f"the night of {on} is not done: tianxin job run night --on {on}")
+    # to its statistics of yesterday the planner sees no row of today: what joins the late loans would crawl
+    await execute("ANALYZE arrears_day")
     running, balance = _EARLIER_DAY if on < business_date(now) else _TODAY
     async with transaction() as connection:
         await connection.execute("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
