@@ -156,8 +156,8 @@ async def remove(actor: Actor, key: str, reason: str, now: datetime) -> Defaulte
 
     Raises NotFound, RuleRefused. Clause: S12.4.
     """
-    require_staff(actor, "county_clerk")
     case, loan = await _access(actor, key)
+    require_staff(actor, "county_clerk")
     if len(reason.strip()) < 2:
         raise RuleRefused("S12.4", "请写明移出名单的原因。", code="reason_missing", field="reason")
     async with database.transaction():

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 PROMISE = re.compile(r"(?:回复|就发|，发|随时发|就选|并点|直接发|可以发)(“[^”]+”(?:(?:或者|、)“[^”]+”)*)")
 WORD = re.compile("“([^”]+)”")
 ROUTED = {word for row in CHAT_ROUTES for word in row.words}
-IN_A_FORM = {*COMMANDS, *FINISHED, *SKIP, *KEEP, "都对", "同意"}
+IN_A_FORM = {*COMMANDS, *FINISHED, *SKIP, *KEEP, "都对", "同意", "正常", "有异常"}
 EXAMPLES = {"1、3"}
 """Answers shown as examples, not commands."""
 Phones = Callable[..., Phone]
