@@ -65,3 +65,17 @@ async def db(db_url: str) -> AsyncIterator[str]:
     await database.connect(db_url)
     yield db_url
     await database.disconnect()
+
+
+LONGEST = (
+    "tests/bot/test_command_line.py",
+    "tests/browser/",
+    "tests/chaos/",
+    "tests/flows/",
+    "tests/handlers/test_api_scope.py",
+)
+"""What takes longest begins first: else one process works on it alone at the end, and the other waits."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
