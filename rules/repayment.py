@@ -316,13 +316,8 @@ def _replanned(
         terms, principal_fen=rest_fen, start_on=on, maturity_on=days[-1], dates=days, grace_lines=grace,
         first_due_from=None, method="equal_instalment" if terms.method == "fixed" else terms.method,
     )  # fmt: skip
-    if remake == "shorter":
-        try:
-            shorter = _shorter(smaller, to_come)
-            return shorter, schedule.plan(shorter)
-        except BadTerms:  # the old instalment would not even pay the interest of a long first period
-            pass
-    return smaller, schedule.plan(smaller)
+    remade = _shorter(smaller, to_come) if remake == "shorter" else smaller
+    return remade, schedule.plan(remade)
 
 
 def _leading_grace(lines: Sequence[Line]) -> int:

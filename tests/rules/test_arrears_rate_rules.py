@@ -108,3 +108,8 @@ def test_the_report_of_last_month_goes_out_on_a_working_day() -> None:
     assert month_end(2028, 2) == date(2028, 2, 29)
     assert told_from(date(2026, 12, 1), 5).on == date(2026, 12, 7)
     assert told_from(date(2026, 11, 21), 5).on == date(2026, 11, 5)
+
+
+def test_what_is_above_by_next_to_nothing_is_shown_with_six_decimals() -> None:
+    """S12.5"""
+    assert share_words(Share(300_000_000_001, 10_000_000_000_000), LINE_BP) == "3.000000%"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -143,3 +144,37 @@ def test_no_two_columns_of_a_table_answer_to_one_title() -> None:
     for table in TABLES.values():
         words = [word for column in table.columns for word in (column.title, *column.aliases)]
         assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (lambda text: cells.months(text, LIMITS), "一年", "期限写月数"),
+        (lambda text: cells.months(text, LIMITS), "0", "期限要在 1 到 360 个月之间"),
+        (lambda text: cells.months(text, LIMITS), "361个月", "期限要在 1 到 360 个月之间"),
+        (lambda text: cells.number(text, 40), "1.23E+15", "科学计数法"),
+        (lambda text: cells.number(text, 40), "=A1", "公式"),
+        (lambda text: cells.number(text, 40), "借据 \u0001", "认不出"),
+        (lambda text: cells.number(text, 4), "JJ-20261128", "最多 4 个字"),
+        (cells.account, "6.2E+18", "科学计数法"),
+        (cells.account, "1234567", "8到32位"),
+        (lambda text: cells.words(text, 4), "很长的一句话", "最多 4 个字"),
+        (cells.check_signs, "张\ufffd田", "乱码"),
+        (cells.check_signs, "张\u202e田", "乱码"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence(
+    read: Callable[[str], object], text: str, words: str
+) -> None:
+    """S12.1"""
+    with pytest.raises(Unreadable, match=words):
+        read(text)
+
+
+def test_what_can_be_read_comes_back_clean() -> None:
+    """S12.1, S3.4"""
+    assert cells.months("36个月", LIMITS) == 36
+    assert cells.number("ＪＪ－1", 40) == "JJ-1"
+    assert cells.account("6222 0000-1234") == "622200001234"
+    assert cells.words("买羊", 4) == "买羊"
+    cells.check_signs("张守田")

@@ -300,3 +300,12 @@ def test_an_extension_must_be_later() -> None:
     """S12.3"""
     with pytest.raises(BadTerms):
         extended(book_of(BULLET), BULLET.maturity_on, date(2026, 12, 1))
+
+
+def test_what_is_paid_cannot_be_extended() -> None:
+    """S12.3"""
+    on = date(2026, 6, 1)
+    whole = payoff(book_of(BULLET), on, POLICY).total_fen
+    done = apply(book_of(BULLET), whole, on, POLICY)
+    with pytest.raises(BadTerms, match="no principal left"):
+        extended(done.book, date(2028, 1, 8), on)

@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rules.rates import RateChange
-from rules.schedule import METHODS, BadTerms, LastLine, Terms, add_months, plan
-from rules.schedule_batch import plan_many
+from rules.schedule import METHODS, BadTerms, LastLine, Terms, add_months, plan, settlement_dates
+from rules.schedule_batch import forget, plan_many
 
 HALF = Fraction(1, 2)
 
@@ -324,3 +324,32 @@ def test_many_at_once_are_the_same_lines_to_the_fen(
     twice = list(plan_many([asked, replace(asked, principal_fen=asked.principal_fen + 1), asked]))
     assert [tuple(row) for row in twice[0]] == exact
     assert twice[2] == twice[0]
+
+
+def test_a_long_period_that_eats_the_instalment_is_left_to_the_exact_rule() -> None:
+    """S11.1: fourteen years of interest in one line; the principal waits, from a cold start as well."""
+    days = (date(2026, 2, 8), date(2040, 2, 8), date(2040, 3, 8))
+    terms = Terms(
+        1_200_000, 2400, date(2026, 1, 8), days[-1], "equal_instalment", day_count="30/360",
+        rest_days="keep", dates=days,
+    )  # fmt: skip
+    forget()
+    (quick,) = plan_many([terms])
+    assert [tuple(row) for row in quick] == [astuple(line) for line in plan(terms)]
+    assert [line.principal_fen for line in plan(terms)] == [817_689, 0, 382_311]
+
+
+def test_a_loan_that_ends_before_it_begins_has_no_settlement_days() -> None:
+    """S11.1"""
+    with pytest.raises(BadTerms, match="after the start"):
+        settlement_dates(date(2026, 1, 8), date(2026, 1, 8), "monthly", 20)
+
+
+def test_a_loan_of_a_few_fen_ends_when_it_is_paid() -> None:
+    """S11.1: no empty lines after the last fen."""
+    terms = Terms(
+        5, 0, date(2026, 1, 8), date(2027, 1, 8), "equal_instalment", day_count="30/360", rest_days="keep"
+    )
+    (quick,) = plan_many([terms])
+    assert [tuple(row) for row in quick] == [astuple(line) for line in plan(terms)]
+    assert [line.principal_fen for line in plan(terms)] == [1, 1, 1, 1, 1]
