@@ -13,6 +13,7 @@ from rules.identity import (
     IdNumber,
     age_on,
     check_digit,
+    check_free_text,
     honorific,
     mask_card,
     mask_id,
@@ -165,3 +166,14 @@ def test_a_mask_never_shows_the_whole(text: str) -> None:
     for mask in (mask_phone(text), mask_id(text)):
         assert len(mask) == len(text)
         assert not text.strip("*") or mask != text
+
+
+@pytest.mark.parametrize(
+    "text", ["找他13800001111", "证号11010519491231002x。", "1380000111113800001111", "借3万元养羊"]
+)
+def test_free_words_hold_no_number_of_a_person(text: str) -> None:
+    """S17.2"""
+    refused = check_free_text(text, "reason")
+    assert (refused is not None) == (text[:1] in "找证")
+    if refused is not None:
+        assert (refused.code, refused.field) == ("personal_data", "reason")

@@ -353,3 +353,14 @@ def test_a_loan_of_a_few_fen_ends_when_it_is_paid() -> None:
     (quick,) = plan_many([terms])
     assert [tuple(row) for row in quick] == [astuple(line) for line in plan(terms)]
     assert [line.principal_fen for line in plan(terms)] == [1, 1, 1, 1, 1]
+
+
+def test_lines_of_grace_carry_no_principal_however_many_loans_there_are() -> None:
+    """S11.1"""
+    terms = Terms(
+        1_200_000, 435, date(2026, 1, 8), date(2027, 1, 8), "equal_instalment", day_count="30/360",
+        rest_days="keep", grace_lines=2,
+    )  # fmt: skip
+    (quick,) = plan_many([terms])
+    assert [tuple(row) for row in quick] == [astuple(line) for line in plan(terms)]
+    assert [line.principal_fen for line in plan(terms)][:2] == [0, 0]
