@@ -205,10 +205,11 @@ class Sender:
                     raise
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
         self.failpoint("recorded")
+        for (channel, outcome), number in Counter((r.attempt.channel, r.outcome) for r in results).items():
+            ATTEMPTS.labels(channel.value, outcome.value).inc(number)
         for result in results:
             self._in_hand.discard(result.attempt.delivery_id)
             self.counts[result.outcome.value] += 1
-            ATTEMPTS.labels(result.attempt.channel.value, result.outcome.value).inc()
         self._changed.set()
 
     async def _write_down(self, results: list[Result]) -> None:
