@@ -83,18 +83,7 @@ async def close_settled(county: str, now: datetime) -> int:
             county,
             KIND,
         )
-        asked = [
-            Asked(
-                row["id"],
-                row["person_id"],
-                row["kind"],
-                row["subject_kind"],
-                row["subject_id"],
-                row["due_on"],
-                row["created_at"],
-            )
-            for row in rows
-        ]
+        asked = [Asked.of(row) for row in rows]
         subjects = await about(connection, asked, on)
         settled = [row["task_id"] for row in rows if not subjects[row["id"]].still_true]
         await cancel(connection, settled, "settled", now)

@@ -54,6 +54,12 @@ class Asked(NamedTuple):
     due_on: date
     created_at: datetime
 
+    @classmethod
+    def of(cls, notice: Mapping[str, Any]) -> Asked:
+        """From a row of `notice`."""
+        names = ("person_id", "kind", "subject_kind", "subject_id", "due_on", "created_at")
+        return cls(notice["id"], *(notice[name] for name in names))
+
 
 GONE = About(still_true=False)
 

@@ -121,16 +121,7 @@ async def errand(notice_id: int, pack: Pack, now: datetime) -> str:
         )
         if row is None or row["kind"] not in pack.notices:
             return ""
-        subject = Asked(
-            notice_id,
-            row["person_id"],
-            row["kind"],
-            row["subject_kind"],
-            row["subject_id"],
-            row["due_on"],
-            row["created_at"],
-        )
-        found = await about(connection, [subject], business_date(now))
+        found = await about(connection, [Asked.of(row)], business_date(now))
     told = Told(
         kind=row["kind"],
         step=row["step"],
