@@ -9,9 +9,8 @@ from pydantic import Field
 
 from actions import applications, confirmations, status
 from actions.access import Actor, actor_for
-from handlers.api.paging import Listed
+from handlers.api.paging import Listed, page_of
 from handlers.endpoint import Call, In, Out, Page
-from handlers.errors import HttpError
 from handlers.forms.papers import agreed
 
 
@@ -83,15 +82,7 @@ class Nothing(In):
 
 async def listed(call: Call, query: Page) -> Listed[ApplicationOut]:
     """One's own applications and those filled in for others, the newest first."""
-    rows = await status.my_applications(call.actor, call.now)
-    keys = [row.key for row in rows]
-    if query.after is not None and query.after not in keys:
-        raise HttpError(400, field="after")
-    start = keys.index(query.after) + 1 if query.after else 0
-    page = rows[start : start + query.limit]
-    more = len(rows) > start + query.limit
-    items = [ApplicationOut.model_validate(row) for row in page]
-    return Listed[ApplicationOut](items=items, next=page[-1].key if more else None)
+    return page_of(await status.my_applications(call.actor, call.now), query, ApplicationOut)
 
 
 async def show(call: Call, key: str) -> ApplicationOut:

@@ -8,9 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from actions import easing, loans, repayments
-from handlers.api.paging import Listed
+from handlers.api.paging import Listed, page_of
 from handlers.endpoint import Call, In, Out, Page, Query
-from handlers.errors import HttpError
 from rules.easing import Review
 
 
@@ -151,15 +150,7 @@ class ChangesOut(Out):
 
 async def listed(call: Call, query: Page) -> Listed[LoanOut]:
     """One's own loans, the newest first."""
-    rows = await loans.my_loans(call.actor, call.on)
-    keys = [row.key for row in rows]
-    if query.after is not None and query.after not in keys:
-        raise HttpError(400, field="after")
-    start = keys.index(query.after) + 1 if query.after else 0
-    page = rows[start : start + query.limit]
-    more = len(rows) > start + query.limit
-    items = [LoanOut.model_validate(row) for row in page]
-    return Listed[LoanOut](items=items, next=page[-1].key if more else None)
+    return page_of(await loans.my_loans(call.actor, call.on), query, LoanOut)
 
 
 async def show(call: Call, key: str) -> LoanOut:
