@@ -454,6 +454,8 @@ _EVIDENCE = (
     ),
 )
 
+_FOR_HIMSELF = {"applying_for": ("self",)}
+"""Nobody agrees for another: he does it himself when he confirms (S1.4, S1.7)."""
 _PAPERS = (
     Field(
         "query_authorisation",
@@ -462,7 +464,7 @@ _PAPERS = (
         "看完了，同意授权就回复“同意”。",
         help="不查信用记录就没法审贷款。查过几次、谁查的，您随时能看。",
         paper=QUERY_AUTHORISATION,
-        when={"applying_for": ("self",)},  # nobody agrees for another: he does when he confirms (S1.4, S1.7)
+        when=_FOR_HIMSELF,
         page="papers",
     ),
     Field(
@@ -472,7 +474,7 @@ _PAPERS = (
         "以上六条请看仔细。看明白了回复“同意”。",
         help="有不明白的，回复“人工”，请人讲给您听。",
         paper=NOTICE_OF_TERMS,
-        when={"applying_for": ("self",)},  # nobody agrees for another: he does when he confirms (S1.4, S1.7)
+        when=_FOR_HIMSELF,
         page="papers",
     ),
     Field(
@@ -482,7 +484,7 @@ _PAPERS = (
         "回复“同意”，就算签了承诺书，申请马上交上去。",
         help="签了就要说到做到：按用途用钱，按时还钱。",
         paper=PLEDGE,
-        when={"applying_for": ("self",)},  # nobody agrees for another: he does when he confirms (S1.4, S1.7)
+        when=_FOR_HIMSELF,
         page="papers",
     ),
 )

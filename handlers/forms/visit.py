@@ -34,6 +34,19 @@ def _abnormal(value: str, answers: Answers, context: Context) -> str | None:
     return None
 
 
+_REMARK = Field(
+    "remark",
+    "text",
+    "补充说明",
+    "还有什么要说明的？",
+    maximum=300,
+    optional=True,
+    extract=False,
+    names=("说明", "备注"),
+    page="visit",
+)
+
+
 VISIT = Form(
     "visit",
     VERSION,
@@ -85,17 +98,7 @@ VISIT = Form(
             names=("情况",),
             page="visit",
         ),
-        Field(
-            "remark",
-            "text",
-            "补充说明",
-            "还有什么要说明的？",
-            maximum=300,
-            optional=True,
-            extract=False,
-            names=("说明", "备注"),
-            page="visit",
-        ),
+        _REMARK,
         Field(
             "result",
             "choice",
@@ -148,17 +151,7 @@ POST_LOAN_VISIT = Form(
             names=("情况", "异常"),
             page="visit",
         ),
-        Field(
-            "remark",
-            "text",
-            "补充说明",
-            "还有什么要说明的？",
-            maximum=300,
-            optional=True,
-            extract=False,
-            names=("说明", "备注"),
-            page="visit",
-        ),
+        _REMARK,
         Field(
             "result",
             "choice",
