@@ -81,7 +81,7 @@ class ConsentView:
 async def me(actor: Actor) -> ProfileView:
     """The actor himself; his ID number and phone masked, since screens are looked at by others. S18.5."""
     person = await Person.get(id=actor.person_id)
-    user = await WechatUser.get(account=actor.account, openid=actor.openid)
+    user = await WechatUser.get_or_none(account=actor.account, openid=actor.openid)  # a desk has none
     village = await Region.get_or_none(code=person.village) if person.village else None
     declined = await OptOut.filter(person_id=person.id, notice_class=DECLINABLE).exists()
     return ProfileView(
@@ -92,7 +92,7 @@ async def me(actor: Actor) -> ProfileView:
         phone=mask_phone(person.phone),
         village=person.village or "",
         village_name=village.name if village else "",
-        following=user.following,
+        following=user is not None and user.following,
         staff=actor.staff,
         posts=await _posts(actor),
         detailed_notices=person.detailed_notices,

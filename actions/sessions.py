@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from actions.access import Actor, posts_held
 from bot.errors import TianxinError
+from models.credential import ConsoleSession
 from models.people import ApiSession, WechatUser
 from models.work import AuditEntry
 
@@ -79,13 +80,19 @@ async def end(token: str, now: datetime) -> None:
 
 
 async def end_all(person_id: int, county: str, now: datetime, *, by: int | None = None) -> int:
-    """End every session of a person (he lost his phone, or his post); how many were open. Clause: S17.1."""
+    """End every session of a person, on phones and desks (he lost his phone, or his post); how many.
+
+    Clause: S17.1.
+    """
     mine = await WechatUser.filter(person_id=person_id, county=county).values_list("account", "openid")
     ended = 0
     for account, openid in mine:
         ended += await ApiSession.filter(
             account=account, openid=openid, ended_at__isnull=True, expires_at__gt=now
         ).update(ended_at=now)
+    ended += await ConsoleSession.filter(
+        person_id=person_id, ended_at__isnull=True, expires_at__gt=now
+    ).update(ended_at=now)
     if ended:
         await AuditEntry(
             county=county, at=now, actor_id=by, action="end_sessions", subject_kind="person",

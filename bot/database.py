@@ -25,6 +25,7 @@ from bot.errors import TianxinError
 
 MODEL_MODULES = (
     "models.people",
+    "models.credential",
     "models.identity",
     "models.conversation",
     "models.application",

@@ -161,6 +161,10 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
     )
 
 
+def _is_page(path: str) -> bool:
+    return path.startswith(("/m/", "/console/")) and not path.startswith("/console/api/")
+
+
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever is raised into an answer; only what nobody foresaw is logged as an error."""
@@ -178,6 +182,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
             log.warning("request_unavailable", error=type(error).__name__)
     refused = refused or Refused(500, HttpError(500).error)
     show_page = request.app.get(ERROR_PAGE)
-    if show_page is not None and request.path.startswith(("/m/", "/console/")):
-        return await show_page(request, refused.status, refused.error.message)
+    if show_page is not None and _is_page(request.path):
+        response = await show_page(request, refused.status, refused.error.message)
+        response.headers.update(refused.headers)
+        return response
     return json_response(refused.body(), refused.status, refused.headers)

@@ -1,4 +1,5 @@
-"""Who asks: a bearer token (mini-program, programs) or the page cookie with its CSRF token.
+"""Who asks: a bearer token (mini-program, programs), or a cookie with its CSRF token: that of the phone's
+pages, or below /console that of the desk. Neither opens what is the other's.
 
 A cookie goes along with every request a browser makes, so an unsafe method needs the token that only our own
 pages know, and must not come from another site.
@@ -8,16 +9,20 @@ from __future__ import annotations
 
 import hmac
 from hashlib import sha256
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from actions import sessions
+from actions import console_sessions, sessions
 from actions.access import Actor
 from handlers.errors import HttpError
 from handlers.keys import RUNTIME
 
 CSRF_HEADER = "X-CSRF-Token"
+LIVE_HEADER = "X-Live"
+"""A request that a page makes by itself: it does not keep an idle desk logged in."""
+CONSOLE = "/console/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -26,10 +31,22 @@ def cookie_name(request: web.Request) -> str:
     return "tianxin" if request.app[RUNTIME].settings.demo else "__Host-tianxin"
 
 
-def set_cookie(request: web.Request, response: web.StreamResponse, name: str, value: str, age: int) -> None:
+def console_cookie_name(request: web.Request) -> str:
+    """The desk's own cookie: a phone's session in the same browser is another thing."""
+    return cookie_name(request) + "-console"
+
+
+def set_cookie(
+    request: web.Request,
+    response: web.StreamResponse,
+    name: str,
+    value: str,
+    age: int,
+    samesite: Literal["Lax", "Strict"] = "Lax",
+) -> None:
     """A cookie scripts cannot read and other sites' forms do not send."""
     secure = not request.app[RUNTIME].settings.demo
-    response.set_cookie(name, value, max_age=age, path="/", httponly=True, secure=secure, samesite="Lax")
+    response.set_cookie(name, value, max_age=age, path="/", httponly=True, secure=secure, samesite=samesite)
 
 
 def csrf_token(session_token: str) -> str:
@@ -39,6 +56,8 @@ def csrf_token(session_token: str) -> str:
 
 def session_token(request: web.Request) -> tuple[str, str]:
     """The token and the channel it came by. Raises HttpError 401 when there is none."""
+    if request.path.startswith(CONSOLE):
+        return request.cookies.get(console_cookie_name(request), ""), console_sessions.CHANNEL
     header = request.headers.get("Authorization", "")
     if header:
         scheme, _, token = header.partition(" ")
@@ -55,11 +74,22 @@ async def actor_of(request: web.Request) -> Actor:
     """The person behind a request. Raises HttpError 401 or 403, NotLoggedIn."""
     runtime = request.app[RUNTIME]
     token, channel = session_token(request)
-    actor = await sessions.actor_for_token(token, runtime.now(), runtime.today(), channel)
-    if channel == "page" and request.method not in _SAFE:
+    if channel == console_sessions.CHANNEL:
+        actor = await console_actor(request)
+    else:
+        actor = await sessions.actor_for_token(token, runtime.now(), runtime.today(), channel)
+    if channel != "mini_program" and request.method not in _SAFE:
         check_origin(request)
         check_csrf(token, request.headers.get(CSRF_HEADER, ""))
     return actor
+
+
+async def console_actor(request: web.Request) -> Actor:
+    """The officer behind a request below /console. Raises NotLoggedIn."""
+    runtime = request.app[RUNTIME]
+    token = request.cookies.get(console_cookie_name(request), "")
+    seen = LIVE_HEADER not in request.headers
+    return await console_sessions.actor_for_token(token, runtime.now(), runtime.today(), seen=seen)
 
 
 def check_csrf(token: str, given: str) -> None:

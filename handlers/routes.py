@@ -139,6 +139,9 @@ API = (
     endpoint("PATCH", "/api/v1/me", me.change),
     endpoint("GET", "/api/v1/me/colleagues", me.colleagues),
 )
+_OF_A_PHONE = ("/api/v1/sessions", "/api/v1/identity-claims", "/api/v1/applications/{key}/confirm")
+DESK_API = tuple(each for each in API if not each.path.startswith(_OF_A_PHONE))
+"""What is also served below /console, with the session of the desk."""
 PAGES = (
     web.get("/m/login", login.begin),
     web.get("/m/callback", login.finish),
@@ -199,6 +202,7 @@ def create_app(runtime: Runtime) -> web.Application:
     app.on_response_prepare.append(safe_headers)
     app.cleanup_ctx.append(webhook.turns_context)
     app.add_routes([web.route(each.method, each.path, each.serve) for each in API])
+    app.add_routes([web.route(each.method, "/console" + each.path, each.serve) for each in DESK_API])
     app.add_routes(PAGES)
     app.add_routes(PLAIN)
     base.set_up(app)

@@ -97,6 +97,8 @@ async def view(call: Call, actor: Actor, key: str) -> ApplicationOut:
 async def current_actor(call: Call) -> Actor:
     """The actor as he is known now: an application may just have told whose WeChat this is (S1.6)."""
     actor = call.actor
+    if not actor.openid:  # at a desk: who he is does not depend on a WeChat
+        return actor
     return await actor_for(
         actor.account, actor.county, actor.openid, on=call.on, now=call.now, channel=actor.channel
     )
