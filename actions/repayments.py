@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import asyncpg
 from tortoise.exceptions import IntegrityError
 
-from actions import audit, loan_book, routing
-from actions.access import Actor, HeldPost, access_loan
+from actions import audit, loan_book, notices, routing
+from actions.access import Actor, HeldPost, access_loan, role_holders
 from actions.applications import refuse
+from actions.notices import NewNotice
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.loan import Loan, PlanChange, Repayment
 from models.people import Person
+from models.slip import RepaymentSlip
 from policies import Pack
 from rules import repayment as rules
 from rules.application import yuan
@@ -160,18 +163,21 @@ def _overpaid(settle_fen: int, on: date) -> RuleRefused:
     return RuleRefused("S11.1", words, code="amount_over", field="amount")
 
 
-async def reverse(actor: Actor, loan_key: str, serial: str, reason: str, now: datetime) -> Repayment:
+async def reverse(
+    actor: Actor, loan_key: str, serial: str, reason: str, pack: Pack, now: datetime
+) -> Repayment:
     """Take back a payment that was recorded by mistake; the loan is as if it had never come.
 
-    Later payments are taken out and put in again, so that each goes where it would have gone. A second
-    reversal changes nothing. Raises NotFound, RuleRefused, Conflict. Clause: S11.1.
+    Later payments are taken out and put in again, so that each goes where it would have gone. The borrower is
+    told, and the guarantor who was told of the payment. A second reversal changes nothing. Raises NotFound,
+    RuleRefused, Conflict. Clause: S11.1, S11.4.
     """
     loan = await access_loan(actor, loan_key)
     await require_bank(actor, loan)
     reason = reason.strip()
     if not 2 <= len(reason) <= 200:
         raise RuleRefused("S11.1", "请写清楚为什么冲正。", code="reason", field="reason")
-    async with database.transaction():
+    async with database.transaction() as connection:
         locked = await Loan.select_for_update().get(id=loan.id)
         made = await Repayment.filter(loan_id=loan.id).get_or_none(serial=serial.strip()[:SERIAL_MAX])
         if made is None:
@@ -190,7 +196,28 @@ async def reverse(actor: Actor, loan_key: str, serial: str, reason: str, now: da
         await audit.record(
             loan.county, actor.person_id, "reverse_repayment", ("loan", loan.id), now, repayment_id=made.id
         )
+        await _tell_of_reversal(connection, loan, made, pack, now)
         return made
+
+
+async def _tell_of_reversal(
+    connection: asyncpg.Connection, loan: Loan, made: Repayment, pack: Pack, now: datetime
+) -> None:
+    told = [("repayment_reversed", loan.borrower_id)]
+    if await RepaymentSlip.filter(repayment_id=made.id, state="confirmed").exists():
+        keepers = await keepers_of(loan, routing.on_day(now))
+        told += [("reversal_for_guarantor", person) for person in keepers]
+    planned = [NewNotice(person, kind, "repayment", made.id, {}, made.received_on) for kind, person in told]
+    await notices.plan(connection, loan.county, planned, pack, now)
+
+
+async def keepers_of(loan: Loan, on: date) -> list[int]:
+    """Who keeps the slips of a loan: the officers of its guarantor. Clause: S11.4."""
+    if not loan.guarantor_id:
+        return []
+    return await role_holders(
+        loan.county, "guarantor_officer", loan.village, on=on, organisation_id=loan.guarantor_id
+    )
 
 
 async def _may_be_undone(loan: Loan, made: Repayment) -> None:

@@ -12,10 +12,10 @@ from datetime import date, datetime
 import asyncpg
 
 from actions import audit, notices, routing
-from actions.access import Actor, access_loan, access_task, role_holders, sees_slip
+from actions.access import Actor, access_loan, access_task, sees_slip
 from actions.applications import refuse as refuse_by
 from actions.notices import NewNotice
-from actions.repayments import record_repayment
+from actions.repayments import keepers_of, record_repayment
 from actions.tasks import take
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -38,7 +38,10 @@ DECIDED = {"confirmed": "银行已经查到", "refused": "银行没有查到"}
 
 @dataclass(frozen=True, slots=True)
 class SlipView:
-    """A slip for whoever may see it. `received_fen` and `received_on` are what the bank's books say."""
+    """A slip for whoever may see it. `received_fen` and `received_on` are what the bank's books say.
+
+    `reversed_on`: the day the bank took that payment back, with its reason; None while it counts.
+    """
 
     key: str
     loan_key: str
@@ -53,6 +56,8 @@ class SlipView:
     serial: str
     received_fen: int | None
     received_on: date | None
+    reversed_on: date | None = None
+    reversal_reason: str = ""
     repeated: bool = False
 
 
@@ -281,17 +286,7 @@ async def _confirmed(
         )
     slip.repayment_id = booked.id
     await _finish(actor, slip, task, "confirmed", now)
-    keepers = (
-        await role_holders(
-            slip.county,
-            "guarantor_officer",
-            slip.village,
-            on=routing.on_day(now),
-            organisation_id=slip.guarantor_id,
-        )
-        if slip.guarantor_id
-        else []
-    )
+    keepers = await keepers_of(loan, routing.on_day(now))
     told = [("slip_confirmed", slip.person_id), *(("slip_for_guarantor", person) for person in keepers)]
     await notices.plan(
         connection,
@@ -405,5 +400,7 @@ async def _view(slip: RepaymentSlip, loan: Loan, *, repeated: bool = False) -> S
         serial=booked.serial if booked else "",
         received_fen=booked.amount_fen if booked else None,
         received_on=booked.received_on if booked else None,
+        reversed_on=routing.on_day(booked.reversed_at) if booked and booked.reversed_at else None,
+        reversal_reason=booked.reversal_reason if booked else "",
         repeated=repeated,
     )

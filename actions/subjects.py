@@ -322,6 +322,27 @@ async def _slips(connection: asyncpg.Connection, some: Sequence[Asked], _on: dat
     }
 
 
+async def _repayments(connection: asyncpg.Connection, some: Sequence[Asked], _on: date) -> dict[int, About]:
+    rows = await _rows(
+        connection,
+        """SELECT n.id AS notice_id, l.key, l.number, l.village, r.amount_fen, r.reversed_at,
+                  r.reversal_reason AS reason, g.name AS place
+           FROM unnest($1::bigint[], $2::bigint[]) AS n(id, subject_id)
+           JOIN repayment r ON r.id = n.subject_id
+           JOIN loan l ON l.id = r.loan_id
+           LEFT JOIN region g ON g.code = l.village""",
+        some,
+    )
+    return {
+        row["notice_id"]: About(
+            still_true=row["reversed_at"] is not None,
+            region=row["village"],
+            facts={name: row[name] for name in ("key", "number", "reason", "amount_fen", "place")},
+        )
+        for row in rows
+    }
+
+
 async def _announced(connection: asyncpg.Connection, some: Sequence[Asked], on: date) -> dict[int, About]:
     """What is told from facts kept with the notice: true until the same is told anew, or its day is past."""
     rows = await _rows(
@@ -367,6 +388,7 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
         "credit_event": _credit_events,
         "draft": _drafts,
         "slip": _slips,
+        "repayment": _repayments,
         "subsidy": _announced,
         "grade": _announced,
         "credit_line": _announced,

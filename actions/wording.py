@@ -113,6 +113,7 @@ _PAGES = MappingProxyType(
         "loan": "/m/loans/",
         "report": "/m/reports/",
         "slip": "/m/loans/",
+        "repayment": "/m/loans/",
     }
 )
 

@@ -83,7 +83,7 @@ class ReversalIn(In):
     """Why a payment is taken back."""
 
     serial: str = Field(min_length=1, max_length=64)
-    reason: str = Field(min_length=2, max_length=200)
+    reason: str = Field(min_length=2, max_length=200, description="The borrower reads it.")
 
 
 class PayoffQuery(Query):
@@ -179,7 +179,7 @@ async def record_repayment(call: Call, key: str, body: RepaymentIn) -> Repayment
 
 async def reverse(call: Call, key: str, body: ReversalIn) -> RepaymentOut:
     """Take back a payment recorded by mistake: the loan is as if it had never come."""
-    made = await repayments.reverse(call.actor, key, body.serial, body.reason, call.now)
+    made = await repayments.reverse(call.actor, key, body.serial, body.reason, call.pack, call.now)
     return RepaymentOut.model_validate(made)
 
 

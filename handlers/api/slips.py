@@ -40,6 +40,8 @@ class SlipOut(Out):
     serial: str
     received_fen: int | None
     received_on: date | None
+    reversed_on: date | None = Field(description="The day the bank took that payment back.")
+    reversal_reason: str
     repeated: bool = Field(description="It had been reported or decided so before; nothing was changed.")
 
 

@@ -117,10 +117,12 @@ async def test_a_renewal_takes_the_principal_over_without_money(county: County) 
         await renew(county, loan, replace(NEW, number="XD-2"))
     assert again.value.code == "renewed"
     with pytest.raises(RuleRefused) as undone:
-        await repayments.reverse(await county.actor("zhao"), loan.key, carried.serial, "登记错了", NOW)
+        await repayments.reverse(
+            await county.actor("zhao"), loan.key, carried.serial, "登记错了", county.pack, NOW
+        )
     assert undone.value.code == "renewal"
     with pytest.raises(RuleRefused) as undone:
-        await repayments.reverse(await county.actor("zhao"), loan.key, "I-1", "登记错了", NOW)
+        await repayments.reverse(await county.actor("zhao"), loan.key, "I-1", "登记错了", county.pack, NOW)
     assert undone.value.code == "eased_since"
 
 

@@ -35,6 +35,7 @@ SUBJECT_OF: Mapping[str, str] = {
         ("settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window"), "instalment"
     ),
     **dict.fromkeys(("slip_confirmed", "slip_refused", "slip_for_guarantor"), "slip"),
+    **dict.fromkeys(("repayment_reversed", "reversal_for_guarantor"), "repayment"),
     "subsidy_paid": "subsidy",
     "grade_changed": "grade",
     "credit_line_expiring": "credit_line",
@@ -92,6 +93,8 @@ async def subjects(county: County, apply: Submit) -> dict[str, int]:
         principal_fen=0,
         interest_fen=500,
         recorded_at=NOW,
+        reversed_at=NOW,
+        reversal_reason="登记错了户头",
     )
     slip = await RepaymentSlip.create(
         county="411082",
@@ -119,6 +122,7 @@ async def subjects(county: County, apply: Submit) -> dict[str, int]:
         "instalment": (await Instalment.filter(loan_id=loan.id).order_by("number").first()).id,
         "draft": draft.id,
         "slip": slip.id,
+        "repayment": repayment.id,
         **dict.fromkeys(("subsidy", "grade", "credit_line"), 1),
         "inbox": 1,
         "person": application.applicant_id,

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from actions import repayments
+from actions import repayments, slips
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.loan import Instalment, Loan, PlanChange, Repayment
+from models.notice import Notice
+from models.slip import RepaymentSlip
 from models.work import AuditEntry
 from rules.rates import interest_fen
 from rules.schedule import Terms
 
-from .conftest import NOW, County
+from .conftest import NOW, VILLAGE, County
 from .loan_kit import BULLET, END, LEVEL, MONTHLY, START, counted, everything_of, forget_terms, lend
 
 TODAY = date(2026, 11, 28)
@@ -151,14 +153,52 @@ async def test_a_reversal_restores_the_loan_exactly(county: County, terms: Terms
     for serial, percent in (("S1", 1), ("S2", 40), ("S3", 100)):
         await pay(county, loan, serial, quote.total_fen * percent // 100)
         assert await everything_of(loan) != before
-        undone = await repayments.reverse(officer, loan.key, serial, "登记错了户头", NOW)
+        undone = await repayments.reverse(officer, loan.key, serial, "登记错了户头", county.pack, NOW)
         assert await everything_of(loan) == before, percent
         assert (undone.reversed_by_id, undone.reversal_reason) == (officer.person_id, "登记错了户头")
-    assert (await repayments.reverse(officer, loan.key, "S3", "登记错了户头", NOW)).id == undone.id
+    assert (
+        await repayments.reverse(officer, loan.key, "S3", "登记错了户头", county.pack, NOW)
+    ).id == undone.id
     assert await AuditEntry.filter(action="reverse_repayment", subject_id=loan.id).count() == 3
     with pytest.raises(Conflict) as refused:
         await pay(county, loan, "S3", undone.amount_fen)
     assert refused.value.code == "serial_reversed"
+
+
+async def test_the_borrower_hears_of_a_reversal_once_and_the_guarantor_of_what_he_kept(
+    county: County,
+) -> None:
+    """S11.1, S11.4: another sum is owed again; only a payment that the guarantor was told of concerns him."""
+    guarantor = (await county.actor("sun")).posts[0].organisation_id
+    loan = await lend(county.pack, LEVEL, guarantor_id=guarantor)
+    for serial in ("S1", "S2"):
+        await pay(county, loan, serial, 30_000)
+    kept = await Repayment.get(serial="S2")
+    await RepaymentSlip.create(
+        county="411082", loan_id=loan.id, bank_id=loan.bank_id, guarantor_id=guarantor, village=VILLAGE,
+        person_id=loan.borrower_id, channel="chat", state="confirmed", repayment_id=kept.id, created_at=NOW,
+    )  # fmt: skip
+    officer = await county.actor("zhao")
+    await repayments.reverse(officer, loan.key, "S1", "登记错了户头", county.pack, NOW)
+    assert [n.kind for n in await Notice.filter(subject_kind="repayment")] == ["repayment_reversed"]
+    for _ in range(2):
+        await repayments.reverse(officer, loan.key, "S2", "重复登记了一次", county.pack, NOW)
+    told = await Notice.filter(subject_kind="repayment", subject_id=kept.id)
+    assert {(n.kind, n.person_id) for n in told} == {
+        ("repayment_reversed", loan.borrower_id),
+        ("reversal_for_guarantor", (await county.actor("sun")).person_id),
+    }
+    shown = (await slips.of_loan(await county.actor("sun"), loan.key))[0]
+    assert (shown.reversed_on, shown.reversal_reason) == (TODAY, "重复登记了一次")
+
+
+async def test_a_refused_reversal_tells_nobody(county: County) -> None:
+    """S11.1"""
+    loan = await lend(county.pack)
+    await pay(county, loan, "S1", 500)
+    with pytest.raises(RuleRefused):
+        await repayments.reverse(await county.actor("zhao"), loan.key, "S1", " ", county.pack, NOW)
+    assert not await Notice.filter(subject_kind="repayment").exists()
 
 
 async def test_later_payments_go_where_they_would_have_gone_without_the_reversed_one(county: County) -> None:
@@ -168,7 +208,7 @@ async def test_later_payments_go_where_they_would_have_gone_without_the_reversed
     for each, prefix in ((loan, "A"), (twin, "B")):
         await pay(county, each, f"{prefix}2", 102_000, date(2026, 3, 9))
         await pay(county, each, f"{prefix}3", 400_000, date(2026, 5, 20), remake="shorter")
-    await repayments.reverse(await county.actor("zhao"), loan.key, "A1", "记错了人", NOW)
+    await repayments.reverse(await county.actor("zhao"), loan.key, "A1", "记错了人", county.pack, NOW)
 
     def plain(rows: Any) -> Any:
         hidden = ("id", "loan_id")
@@ -186,7 +226,7 @@ async def test_what_an_import_booked_can_be_taken_back_too(county: County) -> No
     before = await everything_of(loan)
     made = await pay(county, loan, "S1", 150_000, date(2026, 3, 9))
     await Repayment.filter(id=made.id).update(undo=None)
-    await repayments.reverse(await county.actor("zhao"), loan.key, "S1", "重复导入", NOW)
+    await repayments.reverse(await county.actor("zhao"), loan.key, "S1", "重复导入", county.pack, NOW)
     assert await everything_of(loan) == before
 
 
@@ -196,12 +236,12 @@ async def test_a_reversal_needs_a_reason_the_bank_and_a_payment(county: County) 
     await pay(county, loan, "S1", 500)
     officer = await county.actor("zhao")
     with pytest.raises(RuleRefused) as refused:
-        await repayments.reverse(officer, loan.key, "S1", " ", NOW)
+        await repayments.reverse(officer, loan.key, "S1", " ", county.pack, NOW)
     assert refused.value.field == "reason"
     with pytest.raises(NotFound):
-        await repayments.reverse(officer, loan.key, "S9", "登记错了", NOW)
+        await repayments.reverse(officer, loan.key, "S9", "登记错了", county.pack, NOW)
     with pytest.raises(RuleRefused):
-        await repayments.reverse(await county.actor("zhang"), loan.key, "S1", "我没还", NOW)
+        await repayments.reverse(await county.actor("zhang"), loan.key, "S1", "我没还", county.pack, NOW)
     assert await counted(loan) == (1, 0)
 
 
@@ -217,7 +257,7 @@ async def test_penalty_interest_of_a_county_that_charges_it_comes_first(county: 
     assert (made.penalty_fen, made.interest_fen, made.principal_fen) == (quote.penalty_fen, 7, 0)
     before = await everything_of(loan)
     await pay(county, loan, "S2", 1_000)
-    await repayments.reverse(await county.actor("zhao"), loan.key, "S2", "登记错了", NOW)
+    await repayments.reverse(await county.actor("zhao"), loan.key, "S2", "登记错了", county.pack, NOW)
     assert await everything_of(loan) == before
 
 

@@ -52,6 +52,8 @@ KINDS = {
     "slip_confirmed",
     "slip_refused",
     "slip_for_guarantor",
+    "repayment_reversed",
+    "reversal_for_guarantor",
     "settlement_due",
     "instalment_due",
     "maturity_due",
