@@ -24,7 +24,7 @@ from rules.application import yuan
 from rules.tasks import check_reviewer
 
 AMOUNT_MAX_FEN = 10**13
-QUOTE_DAYS_MAX = 3660
+QUOTE_DAYS_MAX = 366
 SERIAL_MAX = 64
 
 
@@ -43,8 +43,12 @@ class Payoff:
 async def payoff(actor: Actor, loan_key: str, on: date, pack: Pack, today: date) -> Payoff:
     """What would settle the loan on that day, today or later. Raises NotFound, RuleRefused. Clause: S11.4."""
     loan = await access_loan(actor, loan_key)
-    if not today <= on <= max(loan.maturity_on, today) + timedelta(days=QUOTE_DAYS_MAX):
-        raise RuleRefused("S11.4", "请选今天或以后的日子。", code="date", field="on")
+    furthest = max(loan.maturity_on, today) + timedelta(days=QUOTE_DAYS_MAX)
+    if on < today:
+        raise RuleRefused("S11.4", "这个日子已经过了，请说今天或以后的日子。", code="date", field="on")
+    if on > furthest:
+        words = f"这个日子太远了，最远能算到{routing.said_on(furthest)}。"
+        raise RuleRefused("S11.4", words, code="date", field="on")
     return await payoff_of(loan, on, pack)
 
 

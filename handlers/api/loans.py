@@ -11,6 +11,7 @@ from actions import easing, loans, repayments
 from handlers.api.paging import Listed, page_of
 from handlers.endpoint import Call, In, Out, Page, Query
 from rules.easing import Review
+from rules.schedule import Method
 
 
 class InstalmentOut(Out):
@@ -127,7 +128,7 @@ class RenewalIn(ReviewIn):
     number: str = Field(min_length=1, max_length=40)
     annual_rate_bp: int = Field(ge=0, le=10_000)
     term_months: int = Field(gt=0, le=600)
-    method: Literal["interest_only", "bullet", "equal_instalment", "equal_principal", "fixed", "flat"]
+    method: Method
     settlement_cycle: Literal["monthly", "quarterly"] | None = None
     fixed_fen: int = Field(0, ge=0, le=10**13)
 

@@ -12,6 +12,7 @@ from handlers.api.loans import LoanOut, loan_of
 from handlers.api.paging import Listed, next_of
 from handlers.endpoint import Call, In, Out, Page
 from rules.routes import Decision
+from rules.schedule import Method
 
 
 class ShownVisitOut(Out):
@@ -137,7 +138,7 @@ class DisbursementIn(In):
     account: str = Field(min_length=8, max_length=40, description="Account number; kept sealed.")
     annual_rate_bp: int = Field(ge=0, le=10_000)
     term_months: int = Field(gt=0, le=600)
-    method: Literal["interest_only", "bullet", "equal_instalment", "equal_principal", "fixed", "flat"]
+    method: Method
     settlement_cycle: Literal["monthly", "quarterly"] | None = None
     fixed_fen: int = Field(0, ge=0, le=10**13, description="What each line of method `fixed` comes to.")
 

@@ -38,7 +38,9 @@ CHAT_ROUTES: tuple[ChatRoute, ...] = (
         "payoff",
         acting=loans.payoff,
         words=("提前还款", "提前还", "提前还清", "提前还清要多少钱", "还清要多少钱", "结清"),
-        pattern=re.compile("提前.{0,6}(?:还|结清)|(?:还清|结清).{0,4}多少"),
+        pattern=re.compile(
+            "提前.{0,6}(?:还|结清)|(?:还清|还完|结清|全还).{0,4}多少|多少.{0,4}(?:还清|还完|结清)"
+        ),
     ),
     ChatRoute(
         repay.NAME,

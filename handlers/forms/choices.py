@@ -43,6 +43,16 @@ BANK_METHODS = Choices(
 )
 """What a contract may say; the application form asks for the two that farmers choose between."""
 
+METHOD_MEANINGS: Mapping[str, str] = {
+    "interest_only": "每期只付利息，本金到期一次还。",
+    "bullet": "平时不用还，到期本金和利息一起还。",
+    "equal_instalment": "每期还的钱一样多，里头利息越来越少，本金越来越多。",
+    "equal_principal": "每期还的本金一样多，利息按剩下的本金算，越还越少。",
+    "flat": "每期本金一样、利息也一样；利息一直按借的总数算，不按剩下的算。",
+    "fixed": "每期还合同写明的钱数，先付利息，余下的还本金，最后一期还清剩下的。",
+}
+"""What each method means for who repays, said where it is chosen. Clause: S11.1."""
+
 METHOD_WORDS: Mapping[str, str] = {
     "interest_only": "按期付息，到期还本",
     "bullet": "到期一次还清",

@@ -6,7 +6,7 @@ import re
 
 from bot.dialog import Answers, Choice, Context, Field, Form
 from handlers.forms.checks import clean_code
-from handlers.forms.choices import BANK_METHODS
+from handlers.forms.choices import BANK_METHODS, METHOD_MEANINGS
 
 VERSION = 1
 
@@ -106,6 +106,7 @@ DISBURSEMENT = Form(
             "choice",
             "还款方式",
             "合同定的还款方式是？",
+            help="\n".join(f"{each.label}：{METHOD_MEANINGS[each.value]}" for each in BANK_METHODS),
             choices=BANK_METHODS,
             page="loan",
         ),

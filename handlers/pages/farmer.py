@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from actions import (
 )
 from actions.status import ApplicationView
 from bot.config import SHANGHAI
+from bot.errors import RuleRefused
 from handlers.county import county_context
 from handlers.errors import HttpError
 from handlers.forms.choices import METHOD_WORDS
@@ -128,15 +129,29 @@ async def loan(viewer: Viewer) -> web.Response:
     own = any(each.key == viewer.key for each in await loans.my_loans(viewer.actor, viewer.on))
     said = await promises.of_loan(viewer.actor, viewer.key)
     shown = await loans.view_loan(viewer.actor, viewer.key, viewer.on)
-    quote = await repayments.payoff(viewer.actor, viewer.key, viewer.on, viewer.pack, viewer.on)
+    quote, fault = await _quote(viewer)
     return render(
         viewer,
         "loan.html",
         it=shown,
         payoff=quote if shown.state == "active" and quote.total_fen else None,
+        payoff_fault=fault,
         method_words=METHOD_WORDS,
         own=own,
         slips=await slips.of_loan(viewer.actor, viewer.key),
         promised=next((each for each in said if each.state == "open"), None),
         borrower=await my_notices.borrower_key(viewer.actor, viewer.key),
     )
+
+
+async def _quote(viewer: Viewer) -> tuple[repayments.Payoff, str]:
+    """What settles the loan on the day in ?on=, today when there is none or it cannot be; why it cannot."""
+    given, fault = viewer.request.query.get("on", ""), ""
+    try:
+        on = date.fromisoformat(given) if given else viewer.on
+        return await repayments.payoff(viewer.actor, viewer.key, on, viewer.pack, viewer.on), ""
+    except ValueError:
+        fault = "没看懂是哪天，下面是今天的数。"
+    except RuleRefused as refusal:
+        fault = refusal.message
+    return await repayments.payoff(viewer.actor, viewer.key, viewer.on, viewer.pack, viewer.on), fault

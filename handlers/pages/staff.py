@@ -14,11 +14,12 @@ from bot.dialog import Context
 from handlers import texts
 from handlers.county import county_context
 from handlers.errors import HttpError
+from handlers.forms.choices import BANK_METHODS, METHOD_MEANINGS
 from handlers.forms.decision import DECISIONS, QUESTIONS
 from handlers.pages.base import Viewer, render
 from handlers.pages.farmer import last_day
 from handlers.pages.rows import photos_of, rows_of
-from rules.application import yuan
+from rules.application import ApplicantKind, yuan
 
 PAGE = 20
 VISITS = ("visit", "post_loan_visit")
@@ -79,6 +80,7 @@ async def task(viewer: Viewer) -> web.Response:
         decisions=[(c.value, c.label) for c in DECISIONS if c.value in allowed],
         questions=_questions(shown),
         amount=_plain_yuan(shown.amount_fen) if shown else "",
+        methods=_methods(viewer, shown) if found.kind == "disburse" else [],
         outcomes=[(value, words) for words, value in texts.close_words(found.kind).items()]
         if found.kind in tasks.CLOSABLE
         else [],
@@ -122,6 +124,13 @@ def _questions(shown: ShownApplication | None) -> list[tuple[str, str]]:
     """What can be asked again: the questions this farmer was asked."""
     asked = set(shown.answers) | _ASKED_EVERYBODY if shown else set()
     return [(c.value, c.label) for c in QUESTIONS if c.value in asked]
+
+
+def _methods(viewer: Viewer, shown: ShownApplication | None) -> list[tuple[str, str, str]]:
+    """The ways of repaying that the county's product knows: value, words, what it means. Clause: S11.1."""
+    product = viewer.pack.product(ApplicantKind(shown.applicant_kind)) if shown else None
+    allowed = product.methods if product else ()
+    return [(c.value, c.label, METHOD_MEANINGS[c.value]) for c in BANK_METHODS if c.value in allowed]
 
 
 def _with_titles(viewer: Viewer, shown: ShownApplication | None) -> dict[str, Any] | None:

@@ -57,16 +57,19 @@
     const account = given.get("account").replace(/\s/g, ""), number = given.get("number").trim();
     if (!number) refuse("请填借据号。", "number");
     if (!/^\d{8,32}$/.test(account)) refuse("收款账号是8到32位数字，请核对。", "account");
-    const method = given.get("method");
+    const method = given.get("method"), fixed_fen = method === "fixed" ? fen(given.get("fixed")) : 0;
+    if (fixed_fen === null || (method === "fixed" && !fixed_fen)) refuse("每期还多少请写数字，比如 1000。", "fixed");
     const body = { number, amount_fen, disbursed_on: given.get("disbursed_on"), account, annual_rate_bp, term_months, method,
-      settlement_cycle: method === "interest_only" ? given.get("settlement_cycle") : null };
+      settlement_cycle: method === "interest_only" ? given.get("settlement_cycle") : null, fixed_fen };
     if (!await sure("核对一下", `${tx.yuan(amount_fen)}，年利率${annual_rate_bp / 100}%，${term_months}个月，打到尾号${account.slice(-4)}。`, "登记")) return;
     await patiently(() => api("POST", `/api/v1/tasks/${data.key}/disbursement`, { key: `${data.key}-${number}-${nameOf(body)}`, body }));
     leave("已登记");
   });
-  function nameOf(body) { return `${body.amount_fen}-${body.annual_rate_bp}-${body.term_months}-${body.method}-${body.disbursed_on}-${body.account.slice(-4)}`; }
+  function nameOf(body) { return `${body.amount_fen}-${body.annual_rate_bp}-${body.term_months}-${body.method}-${body.fixed_fen}-${body.disbursed_on}-${body.account.slice(-4)}`; }
   if (disburse) disburse.elements.method.addEventListener("change", (event) => {
     document.getElementById("cycle").hidden = event.target.value !== "interest_only";
+    document.getElementById("fixed").hidden = event.target.value !== "fixed";
+    document.getElementById("method-means").textContent = event.target.selectedOptions[0].dataset.means;
   });
 
   form("close", async (given, data) => {

@@ -77,8 +77,8 @@ async def test_a_quote_is_for_today_or_later_and_for_those_who_may_see_the_loan(
     later = await repayments.payoff(farmer, loan.key, TODAY + timedelta(days=10), county.pack, TODAY)
     now = await repayments.payoff(farmer, loan.key, TODAY, county.pack, TODAY)
     assert later.interest_fen > now.interest_fen
-    for day in (TODAY - timedelta(days=1), date(2999, 1, 1)):
-        with pytest.raises(RuleRefused) as refused:
+    for day, words in ((TODAY - timedelta(days=1), "已经过了"), (date(2999, 1, 1), "太远了")):
+        with pytest.raises(RuleRefused, match=words) as refused:
             await repayments.payoff(farmer, loan.key, day, county.pack, TODAY)
         assert refused.value.field == "on"
     with pytest.raises(NotFound):

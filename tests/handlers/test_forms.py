@@ -25,7 +25,14 @@ from bot.dialog import (
     turn,
 )
 from handlers.forms import FORMS, filled, form_context
-from handlers.forms.choices import industry_choices, kind_choices, village_choices
+from handlers.forms.choices import (
+    BANK_METHODS,
+    METHOD_MEANINGS,
+    METHOD_WORDS,
+    industry_choices,
+    kind_choices,
+    village_choices,
+)
 from handlers.forms.decision import DECISION, QUESTIONS, decision_choices
 from handlers.forms.disbursement import DISBURSEMENT
 from handlers.forms.loan_application import LOAN_APPLICATION
@@ -33,6 +40,7 @@ from handlers.forms.papers import papers_of
 from handlers.forms.visit import VISIT
 from policies import Pack, load_packs
 from rules.application import OPERATORS, ApplicantKind, check_application
+from rules.schedule import METHODS
 
 NOW = datetime(2026, 11, 28, 1, 0, tzinfo=UTC)
 ON = date(2026, 11, 28)
@@ -535,6 +543,25 @@ def test_a_bank_officer_records_a_disbursement_by_chat_s4_7() -> None:
         435,
         "monthly",
     )
+
+
+def test_every_method_of_the_schedules_can_be_chosen_and_says_what_it_means_s11_1() -> None:
+    choosable = {choice.value for choice in BANK_METHODS}
+    assert choosable == set(METHODS) == set(METHOD_MEANINGS) == set(METHOD_WORDS)
+    assert len(set(METHOD_MEANINGS.values())) == len(METHODS)
+    asked = Talk(DISBURSEMENT, here(), {**PAID, "method": None}).say("改还款方式")
+    assert "随便" not in asked.text
+    told = asked.say("随便")
+    for meaning in METHOD_MEANINGS.values():
+        assert meaning in told.text
+
+
+def test_a_fixed_amount_is_asked_for_with_its_method_only_s11_1() -> None:
+    assert paying(method="fixed", fixed_amount=260_000) == {}
+    talk = Talk(DISBURSEMENT, here()).say("JJ2", "30000", "昨天", "对", "6228480000001234", "4.35", "12个月")
+    assert "每期还多少钱" in talk.say("固定金额").text
+    given = filled.disbursement({**PAID, "method": "fixed", "fixed_amount": 260_000})
+    assert (given.method, given.fixed_fen) == ("fixed", 260_000)
 
 
 def test_the_account_is_masked_where_it_is_shown_s17_2() -> None:

@@ -16,10 +16,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.database import fetch
 from bot.runtime import Runtime
+from handlers.forms.choices import METHOD_MEANINGS
 from handlers.login import csrf_token
 from handlers.pages import assets
 from handlers.routes import PAGES, create_app
-from tests.handlers.api_world import World
+from models.application import Task
+from models.people import Post
+from rules.schedule import METHODS
+from tests.handlers.api_world import NOW, World
 from tests.handlers.test_api_drafts import filled
 from tests.handlers.test_api_review import apply
 
@@ -345,6 +349,23 @@ async def test_the_reviewers_page_masks_who_it_is_about(world: World, browsers: 
     for secret in ("张守田", "13800001111", "411082198503122455"):
         assert secret not in page
     assert task["shown_hash"] in page
+
+
+async def test_the_page_of_a_disbursement_offers_every_method_with_its_meaning(
+    world: World, browsers: Any
+) -> None:
+    """S4.7, S11.1: what the county's product knows, the fixed amount among them."""
+    application = await apply(world)
+    bank = await Post.filter(county="411082", role="bank_officer").first()
+    task = await Task.create(
+        county="411082", kind="disburse", stage="disbursement", application_id=application.id,
+        role="bank_officer", organisation_id=bank.organisation_id, region=application.village,
+        opened_at=NOW, due_at=NOW + timedelta(days=3),
+    )  # fmt: skip
+    _, page, _ = await (await browsers("zhao")).get(f"/m/tasks/{task.key}")
+    for method in METHODS:
+        assert f'<option value="{method}" data-means="{METHOD_MEANINGS[method]}">' in page
+    assert 'name="fixed"' in page
 
 
 async def test_pages_are_only_read_and_every_one_is_here(world: World, browsers: Any) -> None:

@@ -88,3 +88,26 @@ async def test_a_borrower_asks_what_would_settle_his_loan_today_s11_4(phone: Pho
     for part in ("2026-001", yuan(3_000_000 + interest), yuan(interest), yuan(132_313 - interest)):
         assert part in words, words
     assert "2025-007" not in words
+
+
+async def test_a_borrower_asks_for_another_day_in_his_own_words_s11_4(phone: Phones) -> None:
+    """S11.4, S18.1: interest to that day; what falls due before it is named; a day gone by is said so."""
+    somebody = phone("o-zhang")
+    loan = await lend("o-zhang", "2026-001", method="bullet", settlement_cycle="")
+    await Instalment.create(
+        county="411082", loan_id=loan.id, number=1, kind="maturity", due_on=loan.maturity_on, days=365,
+        principal_fen=3_000_000, interest_fen=132_313,
+    )  # fmt: skip
+    for said, day in (
+        ("我下月5号还清要多少", date(2026, 12, 5)),
+        ("过年前提前还要多少钱", date(2027, 2, 5)),
+        ("12月20日全还完多少钱", date(2026, 12, 20)),
+    ):
+        words = await somebody.say(said)
+        interest = interest_fen(3_000_000, 435, (day - loan.disbursed_on).days)
+        assert f"{day.year}年{day.month}月{day.day}日全部还清，要{yuan(3_000_000 + interest)}" in words, words
+        assert "今天" not in words
+        assert "到那天以前该还的" not in words
+    assert "到那天以前该还的也算在里面" in await somebody.say("明年9月5号还清要多少钱")
+    assert "已经过了" in await somebody.say("昨天还清要多少钱")
+    assert "太远了，最远能算到2028年" in await somebody.say("2035年1月1日还清要多少钱")
