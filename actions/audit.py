@@ -33,18 +33,21 @@ async def record(
     )
 
 
-async def viewed(county: str, actor_id: int, subject: tuple[str, int], at: datetime) -> None:
+async def viewed(
+    county: str, actor_id: int, subject: tuple[str, int], at: datetime, action: str = "view"
+) -> None:
     """Note that somebody looked at another person's data: once a person, subject and day. Clause: S17.2."""
     kind, row_id = subject
     await database.execute(
         """INSERT INTO audit_entry (county, at, actor_id, action, subject_kind, subject_id, details)
-           SELECT $1::varchar, $2::timestamptz, $3::bigint, 'view', $4::varchar, $5::bigint, '{}'::jsonb
+           SELECT $1::varchar, $2::timestamptz, $3::bigint, $6::varchar, $4::varchar, $5::bigint, '{}'::jsonb
            WHERE NOT EXISTS (
              SELECT 1 FROM audit_entry WHERE subject_kind = $4 AND subject_id = $5 AND actor_id = $3
-               AND action = 'view' AND at > $2 - interval '1 day' AND at <= $2)""",
+               AND action = $6 AND at > $2 - interval '1 day' AND at <= $2)""",
         county,
         at,
         actor_id,
         kind,
         row_id,
+        action,
     )

@@ -124,6 +124,26 @@ async def head(county: str, day: date) -> Head | None:
     return Head(day, county, rows[0]["number"], bytes(rows[0]["digest"]).hex()) if rows else None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a county's chain reaches: how many entries are linked and how many newer ones wait."""
+
+    links: int
+    waiting: int
+
+
+async def standing(county: str) -> Standing:
+    """How far the chain reaches now. Clause: S17.2."""
+    (row,) = await fetch(
+        """SELECT coalesce(max(l.number), 0) AS links,
+             (SELECT count(*) FROM audit_entry e WHERE e.county = $1
+                AND e.id > coalesce((SELECT max(entry_id) FROM audit_link WHERE county = $1), 0)) AS waiting
+           FROM audit_link l WHERE l.county = $1""",
+        county,
+    )
+    return Standing(row["links"], row["waiting"])
+
+
 def write_head(path: Path, head: Head) -> None:
     """Add a head to the file outside, one JSON object a line. Raises OSError. Clause: S17.2."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ async def contact_of(actor: Actor, task_key: str, pack: Pack, now: datetime) -> 
         raise RuleRefused("S17.2", "这项任务不用联系人，看不到电话。", code="no_contact")
     person = await Person.get(id=await _person_id(task))
     place = await Region.get_or_none(code=person.village) if person.village else None
-    await audit.viewed(task.county, actor.person_id, ("person", person.id), now)
+    await audit.viewed(task.county, actor.person_id, ("person", person.id), now, "view_contact")
     return Contact(
         name=person.name,
         phone=person.phone or await _phone_in_draft(person),

@@ -9,8 +9,9 @@ from __future__ import annotations
 import calendar
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 
+from actions import audit
 from actions.access import Actor
 from bot.database import fetch, transaction
 from bot.errors import NotFound, RuleRefused
@@ -76,6 +77,14 @@ def wanted_by(actor: Actor, month: str) -> Wanted:
                 bank = post.organisation_id if role == "bank_officer" else None
                 return Wanted(actor.county, post.region, bank, first, last)
     raise RuleRefused("S17.1", "这份反馈表只给银行、镇里和县中心的工作人员看。", code="not_allowed")
+
+
+async def taken(actor: Actor, wanted: Wanted, now: datetime) -> None:
+    """Note that somebody takes the month's list with him. Clause: S17.2."""
+    await audit.record(
+        actor.county, actor.person_id, "export", ("report", 0), now,
+        list="feedback", month=f"{wanted.first_on:%Y-%m}", region=wanted.region,
+    )  # fmt: skip
 
 
 async def wanted_of(county: str, month: str, bank: str = "") -> Wanted:

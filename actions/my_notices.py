@@ -90,7 +90,7 @@ async def notices_of(
     Out of their region he is absent. Raises NotFound. Clause: S17.2, S18.7.
     """
     person = await access_told(actor, person_key)
-    await audit.viewed(actor.county, actor.person_id, ("person", person.id), now)
+    await audit.viewed(actor.county, actor.person_id, ("person", person.id), now, "view_notices")
     return await _page(actor.county, person.id, pack, base_url, on, after, limit)
 
 

@@ -43,6 +43,7 @@ TASK_TITLES = {
     "identity_check": "当面核对身份",
     "binding_check": "确认微信更正",
     "vacancy": "安排人手",
+    "audit_alert": "查清谁看了太多资料",
     "slip": "核对还款单据",
     "promise": "问一问没按说好的日子还",
 }

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from actions import audit, bindings, claims, routing
+from actions import audit, audit_watch, bindings, claims, routing
 from actions.access import Actor, access_task, family_of
 from actions.applications import refuse
 from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loans
@@ -33,7 +33,11 @@ from rules.routes import (
 
 RISK = ("warning_measure", "early_repayment", "hand_to_law", "abnormal")
 """What is to be done about a loan in danger, and then said how it went (S10.2, S11.3, S12.4, S9.1)."""
-CLOSABLE = ("call_or_visit", "handover", "promise", "vacancy", *RISK, claims.TASK, bindings.TASK)
+CLOSABLE = (
+    *("call_or_visit", "handover", "promise", "vacancy"),
+    *RISK,
+    *(claims.TASK, bindings.TASK, audit_watch.TASK),
+)
 """Kinds of tasks that are done by doing something, mostly talking to somebody, and saying how it went."""
 REASON_MAX = 300
 ADVICE = {

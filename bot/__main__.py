@@ -161,15 +161,21 @@ def scheduler() -> None:
 
 
 @cli.command()
-def migrate() -> None:
+def migrate(
+    serving: Annotated[
+        str,
+        typer.Option(help="database role of serve, worker and scheduler; it may only add to the audit trail"),
+    ] = "",
+) -> None:
     """Bring the database's schema up to date."""
     settings = _settings()
 
     async def run(_stop: asyncio.Event) -> None:
-        from bot import app
+        from bot import app, database
 
         async with app.open_runtime(settings, migrate=True):
-            pass
+            if serving:
+                await database.grant_serving(serving)
 
     _run(run)
     console.print("schema is up to date")

@@ -171,6 +171,29 @@ async def migrate(url: str) -> None:
         await guard.close()
 
 
+_KEPT_AS_WRITTEN = ("audit_entry", "audit_link")
+"""Tables whose rows the serving role may only add."""
+
+
+async def grant_serving(role: str) -> None:
+    """Let `role` serve: read and write every row of the connected database, but only add to the audit trail.
+
+    Run as the owner after each migration. Raises DatabaseError when there is no such role. Clause: S17.2.
+    """
+    if not await fetch("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+        raise DatabaseError(f"there is no role {role!r}; create it first: CREATE ROLE {role} LOGIN")
+    name = '"' + role.replace('"', '""') + '"'
+    async with transaction() as connection:
+        for statement in (
+            f"GRANT USAGE ON SCHEMA public TO {name}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+            f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {name}",
+            *(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}" for table in _KEPT_AS_WRITTEN),
+        ):
+            await connection.execute(statement)
+
+
 def pool() -> asyncpg.Pool:
     """The asyncpg pool below Tortoise, for set-based statements and COPY."""
     return get_connection("default")._pool  # noqa: SLF001 - no public name

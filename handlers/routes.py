@@ -33,6 +33,7 @@ from handlers.flight import Flights
 from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, risk, staff
+from handlers.pages import audit as audit_pages
 from handlers.pages import identity as identity_pages
 from handlers.pages import notices as notice_pages
 from handlers.pages import reports as report_pages
@@ -170,6 +171,7 @@ PAGES = (
     web.get("/m/filings", page(risk.months)),
     web.get("/m/filings/{key}", page(risk.month)),
     web.get("/m/risk", page(risk.ledger)),
+    web.get("/m/audit", page(audit_pages.trail)),
     web.get("/static/{name:.+}", assets.serve),
 )
 HEALTH = (

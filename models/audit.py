@@ -21,3 +21,18 @@ class AuditLink(Row):
     class Meta:
         table = "audit_link"
         unique_together = [("county", "number")]
+
+
+class AuditAlert(Row):
+    """Somebody did more with personal data than is usual: told once a person, measure and day."""
+
+    actor_id = fields.BigIntField()
+    measure = fields.CharField(max_length=30)
+    day = fields.DateField()
+    count = fields.IntField()
+    allowed = fields.IntField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "audit_alert"
+        unique_together = [("county", "actor_id", "measure", "day")]

@@ -26,6 +26,7 @@ from rules.repayment import Policy as RepaymentPolicy
 from rules.routes import Route, Stage, Step, with_requirement
 from rules.slips import SlipPolicy
 from rules.tasks import EscalationPolicy
+from rules.watching import WatchPolicy
 
 
 class PolicyError(ValueError):
@@ -223,6 +224,11 @@ class Pack:
         return PromisePolicy(
             **{name: getattr(held, name).on(on) for name in PromisePolicy.__dataclass_fields__}
         )
+
+    def audit_watch(self, on: date) -> WatchPolicy:
+        """How much use of personal data is usual. Clause: S17.2."""
+        held = self.contents.audit_watch
+        return WatchPolicy(**{name: getattr(held, name).on(on) for name in WatchPolicy.__dataclass_fields__})
 
     def visits(self, on: date) -> VisitPolicy:
         """What makes a visit doubtful."""

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from policies import risk
+from policies import privacy, risk
 from policies.values import Frozen, Role, Table, Value
 from rules.application import ApplicantKind
 from rules.notices import Anchor, Channel, NoticeClass
@@ -401,6 +401,7 @@ class Contents(Frozen):
     disposal: risk.Disposals
     visit_plan: risk.VisitPlan
     filing: risk.Filings
+    audit_watch: privacy.AuditWatch
     channels: Channels
     products: dict[str, Product]
     stages: dict[str, StageTable]
@@ -481,6 +482,7 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "disposal": risk.Disposals,
     "visit_plan": risk.VisitPlan,
     "filing": risk.Filings,
+    "audit_watch": privacy.AuditWatch,
     "channels": Channels,
 }
 """Sections of single values: a county replaces a value together with its source."""

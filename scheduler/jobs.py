@@ -13,6 +13,7 @@ import structlog
 from actions import (
     arrears,
     audit_chain,
+    audit_watch,
     bulk_tasks,
     collection,
     confirmations,
@@ -180,6 +181,20 @@ async def _audit_head(runtime: Runtime, county: str, on: date, _part: str) -> Ma
     return {"entries": head.number if head else 0}
 
 
+async def _audit_verify(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Go through the whole audit chain and hold it against the heads outside."""
+    heads = await asyncio.to_thread(audit_chain.read_heads, runtime.settings.audit_heads_path())
+    verdict = await audit_chain.verify(county, runtime.now(), heads)
+    if not verdict.whole:
+        log.error("audit_chain_broken", county=county, problems=verdict.problems[:20])
+    return {"entries": verdict.links, "problems": len(verdict.problems)}
+
+
+async def _audit_watch(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Tell of people who look at more personal data than is usual."""
+    return {"told": await audit_watch.look(county, runtime.packs.by_county(county), runtime.now())}
+
+
 async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
     """Delete old slots, counters, queue logs, sessions, request keys and stray uploads."""
     now = runtime.now()
@@ -217,6 +232,8 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("delivery_counts", "*/10 * * * *", "latest", _delivery_counts),
     JobSpec("expire_drafts", "45 0 * * *", "latest", _expire_drafts),
     JobSpec("audit_chain", "*/10 * * * *", "latest", _audit_chain),
+    JobSpec("audit_watch", "5-55/10 * * * *", "latest", _audit_watch),
+    JobSpec("audit_verify", "5 4 * * *", "latest", _audit_verify),
     JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),
     JobSpec("collection", "30 1 * * *", "all", _collection),
     JobSpec("report_push", "40 8 * * *", "latest", _report_push),

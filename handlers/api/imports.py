@@ -175,6 +175,7 @@ async def template(call: Call, kind: str) -> web.Response:
 async def monthly_feedback(call: Call, query: Month) -> web.StreamResponse:
     """What was due, repaid and overdue in a month, loan by loan, as a workbook: of one's bank or region."""
     wanted = feedback.wanted_by(call.actor, query.month)
+    await feedback.taken(call.actor, wanted, call.now)
     file, _ = await import_sheets.feedback(feedback.rows(wanted), f"{query.month} 应还、已还、逾期反馈")
     with file:
         response = web.StreamResponse(headers={**_HEADERS, **_attached(f"反馈-{query.month}.xlsx")})

@@ -39,6 +39,7 @@ KINDS = {
     "binding_removed",
     "binding_check_task",
     "vacancy_task",
+    "office_task",
     "draft_reminder",
     "draft_expiring",
     "task_assigned",

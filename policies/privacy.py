@@ -1,0 +1,22 @@
+"""The parts of a pack about personal data: unusual volumes, requests of people, how long data is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from policies.values import Frozen, Value
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class AuditWatch(Frozen):
+    """How much use of personal data a person's work explains."""
+
+    views_per_hour: Value[Positive] = Field(description="S17.2 · rules.watching.excesses")
+    views_per_day: Value[Positive] = Field(description="S17.2 · rules.watching.excesses")
+    exports_per_day: Value[Positive] = Field(description="S17.2 · rules.watching.excesses")
+    queries_per_day: Value[Positive] = Field(description="S17.2 · rules.watching.excesses")
+    refused_queries_per_day: Value[Positive] = Field(description="S17.2 · rules.watching.excesses")
+    answer_working_days: Value[Positive] = Field(description="S17.2 · rules.tasks.deadline")
