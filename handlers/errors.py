@@ -161,8 +161,9 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
     )
 
 
-def _is_page(path: str) -> bool:
-    return path.startswith(("/m/", "/console/")) and not path.startswith("/console/api/")
+def _is_page(request: web.Request) -> bool:
+    wants_page = "application/json" not in request.headers.get("Accept", "")
+    return wants_page and request.path.startswith(("/m/", "/console/")) and "/api/v1/" not in request.path
 
 
 @web.middleware
@@ -182,7 +183,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
             log.warning("request_unavailable", error=type(error).__name__)
     refused = refused or Refused(500, HttpError(500).error)
     show_page = request.app.get(ERROR_PAGE)
-    if show_page is not None and _is_page(request.path):
+    if show_page is not None and _is_page(request):
         response = await show_page(request, refused.status, refused.error.message)
         response.headers.update(refused.headers)
         return response

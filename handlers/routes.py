@@ -10,6 +10,7 @@ from handlers.api import (
     applications,
     delegations,
     deliveries,
+    desk_logins,
     disposal,
     drafts,
     files,
@@ -27,6 +28,8 @@ from handlers.api import (
     visits,
     warnings,
 )
+from handlers.console import login as desk_login
+from handlers.console.door import desk_page
 from handlers.endpoint import endpoint
 from handlers.errors import errors
 from handlers.flight import Flights
@@ -136,11 +139,17 @@ API = (
     endpoint("POST", "/api/v1/identity-claims/{key}/check", identity.ask_cadre),
     endpoint("POST", "/api/v1/binding-changes", identity.ask_change, status=201),
     endpoint("GET", "/api/v1/binding-changes", identity.changes),
+    endpoint("POST", "/api/v1/desk-logins/{key}", desk_logins.answer),
     endpoint("GET", "/api/v1/me", me.show),
     endpoint("PATCH", "/api/v1/me", me.change),
     endpoint("GET", "/api/v1/me/colleagues", me.colleagues),
 )
-_OF_A_PHONE = ("/api/v1/sessions", "/api/v1/identity-claims", "/api/v1/applications/{key}/confirm")
+_OF_A_PHONE = (
+    "/api/v1/sessions",
+    "/api/v1/desk-logins",
+    "/api/v1/identity-claims",
+    "/api/v1/applications/{key}/confirm",
+)
 DESK_API = tuple(each for each in API if not each.path.startswith(_OF_A_PHONE))
 """What is also served below /console, with the session of the desk."""
 PAGES = (
@@ -155,6 +164,7 @@ PAGES = (
     web.get("/m/loans/{key}", page(farmer.loan)),
     web.get("/m/identity", page(identity_pages.claim)),
     web.get("/m/bindings", page(identity_pages.changes)),
+    web.get("/m/desk/{key}", page(identity_pages.desk)),
     web.get("/m/slips", page(slip_pages.listed)),
     web.get("/m/notices", page(notice_pages.mine)),
     web.get("/m/people/{key}/notices", page(notice_pages.of_person)),
@@ -173,6 +183,17 @@ PAGES = (
     web.get("/m/risk", page(risk.ledger)),
     web.get("/m/audit", page(audit_pages.trail)),
     web.get("/static/{name:.+}", assets.serve),
+)
+CONSOLE_LOGIN = (
+    web.get("/console/login", desk_login.show),
+    web.post("/console/login", desk_login.log_in),
+    web.post("/console/logout", desk_page(desk_login.log_out)),
+    web.get("/console/setup/{token}", desk_login.show_link),
+    web.post("/console/setup/{token}", desk_login.set_up),
+    web.get("/console/password", desk_page(desk_login.password)),
+    web.post("/console/password", desk_page(desk_login.change_password)),
+    web.post("/console/scan", desk_login.begin_scan),
+    web.post("/console/scan/{key}", desk_login.poll_scan),
 )
 HEALTH = (
     web.get("/healthz", health.healthz),
@@ -206,6 +227,7 @@ def create_app(runtime: Runtime) -> web.Application:
     app.add_routes([web.route(each.method, each.path, each.serve) for each in API])
     app.add_routes([web.route(each.method, "/console" + each.path, each.serve) for each in DESK_API])
     app.add_routes(PAGES)
+    app.add_routes(CONSOLE_LOGIN)
     app.add_routes(PLAIN)
     base.set_up(app)
     return app

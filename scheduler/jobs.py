@@ -17,6 +17,7 @@ from actions import (
     bulk_tasks,
     collection,
     confirmations,
+    console_sessions,
     delivery_counts,
     drafts,
     due_days,
@@ -24,6 +25,7 @@ from actions import (
     files,
     filings,
     idempotency,
+    login_guard,
     night,
     night_figures,
     outcomes,
@@ -31,6 +33,7 @@ from actions import (
     reminders,
     report_push,
     risk_night,
+    scan_logins,
     sessions,
     slots,
     tasks,
@@ -201,6 +204,9 @@ async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping
     return {
         **await slots.tidy(county, now),
         "sessions": await sessions.forget_before(now - KEEP_SESSIONS),
+        "desks": await console_sessions.forget_before(now - KEEP_SESSIONS),
+        "scans": await scan_logins.forget_before(now - KEEP_SESSIONS),
+        "tries": await login_guard.forget_before(now),
         "requests": await idempotency.forget_before(now - KEEP_REQUESTS),
         "strays": await files.sweep(runtime.files, now - KEEP_STRAYS),
     }

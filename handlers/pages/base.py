@@ -86,7 +86,7 @@ def page(work: Work) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
 def render(viewer: Viewer, template: str, **values: Any) -> web.Response:
     """The page made from a template; `viewer` and the name of the county's centre are always there."""
     context = {"viewer": viewer, "centre": viewer.pack.centre, **values}
-    return _render(viewer.request, template, context, 200)
+    return shown(viewer.request, template, context, 200)
 
 
 def message(
@@ -102,10 +102,11 @@ def message(
     """A page that only says something, with one way on or several (address, words)."""
     ways = list(choices) or ([(link, label)] if link else [])
     values = {"viewer": None, "title": title, "text": text, "ways": ways, "good": status < 400}
-    return _render(request, "message.html", values, status)
+    return shown(request, "message.html", values, status)
 
 
-def _render(request: web.Request, template: str, values: Mapping[str, Any], status: int) -> web.Response:
+def shown(request: web.Request, template: str, values: Mapping[str, Any], status: int = 200) -> web.Response:
+    """A template as an answer that stays in no cache; for pages without a viewer as well."""
     response = aiohttp_jinja2.render_template(template, request, dict(values), status=status)
     response.headers.update(HEADERS)
     response.headers["Cache-Control"] = "no-store"
