@@ -4,7 +4,10 @@ Both send the same template messages from one process on core 0, over as many co
 on core 1, where PostgreSQL (synchronous_commit on) runs too. The bare loop keeps nothing. Ours claims each
 delivery, asks every gate (still owed, opted out, quiet hours, cap, quota, follows, conversation), opens the
 name, fills the words, commits the intent, calls through the real client, and commits the result. They take
-turns in rounds; medians are compared. Target: at least 40 %.
+turns in rounds; medians are compared. Target: at least 60 %.
+
+The process's own CPU time a message is printed beside the rate: on a machine that others use too, only that
+ratio says something.
 
 Needs PostgreSQL at 127.0.0.1:5432 (--database URL for another, --embedded for the one that comes along); a
 database is made for the run and removed after it.
@@ -20,11 +23,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import aiohttp
 import fakeredis
@@ -47,10 +51,30 @@ CLIENT_CORE, SERVER_CORE = 0, 1
 COUNTY = "411082"
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=SHANGHAI)
 DUE_ON = date(2026, 11, 27)
-TARGET = 0.4
+TARGET = 0.6
 ACCOUNT = Account(
     "county", "service", COUNTY, "wx-bench", "secret", "token", "k" * 43, templates={"date": "TPL-date"}
 )
+
+
+class Speed(NamedTuple):
+    """Messages a second, and what one cost this process."""
+
+    rate: float
+    cpu_us: float
+
+    @classmethod
+    def of(cls, count: int, started: tuple[float, float]) -> Speed:
+        seconds, cpu = (now - then for now, then in zip(_clocks(), started, strict=True))
+        return cls(count / seconds, cpu / count * 1e6)
+
+    @classmethod
+    def median(cls, speeds: Sequence[Speed]) -> Speed:
+        return cls(*(median(column) for column in zip(*speeds, strict=True)))
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
 
 
 class MorningClock(Clock):
@@ -73,8 +97,8 @@ async def platform() -> AsyncIterator[str]:
         process.wait(timeout=10)
 
 
-async def bare(http: aiohttp.ClientSession, base: str, count: int, concurrency: int) -> float:
-    """Messages a second of a loop that only calls."""
+async def bare(http: aiohttp.ClientSession, base: str, count: int, concurrency: int) -> Speed:
+    """The speed of a loop that only calls."""
     url = f"{base}/cgi-bin/message/template/send?access_token=bench"
     left = iter(range(count))
 
@@ -94,9 +118,9 @@ async def bare(http: aiohttp.ClientSession, base: str, count: int, concurrency: 
             async with http.post(url, data=orjson.dumps(body)) as response:
                 assert orjson.loads(await response.read())["errcode"] == 0
 
-    start = time.perf_counter()
+    started = _clocks()
     await asyncio.gather(*(caller() for _ in range(concurrency)))
-    return count / (time.perf_counter() - start)
+    return Speed.of(count, started)
 
 
 async def people(count: int) -> None:
@@ -152,16 +176,16 @@ async def plan(runtime: Runtime) -> int:
     return made
 
 
-async def ours(runtime: Runtime, concurrency: int) -> float:
-    """Messages a second that were durable before and after their call."""
+async def ours(runtime: Runtime, concurrency: int) -> Speed:
+    """The speed of messages that were durable before and after their call."""
     count = await plan(runtime)
-    start = time.perf_counter()
+    started = _clocks()
     counts = await Sender(runtime, COUNTY, concurrency=concurrency).run()
-    seconds = time.perf_counter() - start
+    speed = Speed.of(count, started)
     rows = await database.fetch("SELECT count(*) AS n FROM delivery WHERE state = 'sent' AND msgid <> ''")
     if not (counts["accepted"] == rows[0]["n"] == count):
         raise RuntimeError(f"{count} planned, {counts}, {rows[0]['n']} written down")
-    return count / seconds
+    return speed
 
 
 async def measure(options: argparse.Namespace, url: str, base: str) -> int:
@@ -186,23 +210,34 @@ async def measure(options: argparse.Namespace, url: str, base: str) -> int:
             database_url=url,
         )
         settle_memory()  # for both: as a worker does when it starts
-        bare_rates, our_rates = [], []
+        theirs, mine = [], []
         for turn in range(options.rounds + 1):
-            rates = (
+            speeds = (
                 await bare(http, base, options.messages, options.concurrency),
                 await ours(runtime, options.concurrency),
             )
             if turn:  # the first round warms up
-                bare_rates.append(rates[0])
-                our_rates.append(rates[1])
-                print(f"round {turn}: bare {rates[0]:,.0f}/s, durable {rates[1]:,.0f}/s", flush=True)
+                theirs.append(speeds[0])
+                mine.append(speeds[1])
+                print(
+                    f"round {turn}: bare {_said(speeds[0])}, durable {_said(speeds[1])}",
+                    flush=True,
+                )
         await client.close()
     await database.disconnect()
-    ratio = median(our_rates) / median(bare_rates)
-    print(f"bare aiohttp loop  {median(bare_rates):8,.0f} messages/s")
-    print(f"tianxin, durable   {median(our_rates):8,.0f} messages/s")
-    print(f"ratio              {ratio:8.2f} (target {TARGET})")
+    return report(Speed.median(theirs), Speed.median(mine))
+
+
+def report(theirs: Speed, mine: Speed) -> int:
+    ratio = mine.rate / theirs.rate
+    print(f"bare aiohttp loop  {_said(theirs)}")
+    print(f"tianxin, durable   {_said(mine)}")
+    print(f"ratio              {ratio:8.2f} (target {TARGET}); of CPU time {theirs.cpu_us / mine.cpu_us:.2f}")
     return 0 if ratio >= TARGET else 1
+
+
+def _said(speed: Speed) -> str:
+    return f"{speed.rate:8,.0f} messages/s, {speed.cpu_us:5.1f} us CPU each"
 
 
 def arguments() -> argparse.Namespace:
