@@ -10,14 +10,13 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 from redis.asyncio import Redis
-from yarl import URL
 
 from bot.config import Account
 from bot.wechat.answers import string, whole
 from bot.wechat.errors import TOKEN_CODES, Uncertain, WeChatError, error_from
 from bot.wechat.quota import Quota
 from bot.wechat.tokens import Keeper
-from bot.wechat.transport import MAX_ANSWER, TIMEOUT, Answer, Body, Raw, dumps, exchange, understand
+from bot.wechat.transport import MAX_ANSWER, TIMEOUT, Address, Answer, Body, Raw, dumps, exchange, understand
 
 T = TypeVar("T")
 
@@ -53,7 +52,7 @@ class Caller:
         self._quota = Quota(account.appid, redis, now, limits)
         self._tokens = Keeper(f"token:{account.appid}", account.secret, redis, now, self._fetch_token)
         self._token = ""
-        self._urls: dict[str, URL] = {}
+        self._addresses: dict[str, Address] = {}
 
     async def ready(self) -> None:
         """Get a token now, to learn at the start whether secret and IP list are right. Raises WeChatError."""
@@ -87,12 +86,12 @@ class Caller:
         if token is None:
             token = await self._awaited(api, self._tokens.get())
         try:
-            return await self._exchange(api, self._url(api, token, query), body, read, limit)
+            return await self._exchange(api, self._address(api, token, query), body, read, limit)
         except WeChatError as error:
             if error.errcode not in TOKEN_CODES:
                 raise
         token = await self._awaited(api, self._tokens.replace(token))
-        return await self._exchange(api, self._url(api, token, query), body, read, limit)
+        return await self._exchange(api, self._address(api, token, query), body, read, limit)
 
     async def _awaited(self, api: str, credential: Awaitable[str]) -> str:
         # Whatever went wrong with the token, the call itself was not made and may be repeated.
@@ -102,16 +101,16 @@ class Caller:
             failure = WeChatError(api, error.errcode, error.errmsg, "token", rid=error.rid)
         raise failure
 
-    def _ask(self, api: str, url: URL, body: Body, expect: str) -> Awaitable[Answer]:
-        return self._exchange(api, url, body, lambda raw: self._success(api, understand(api, raw), expect))
+    def _ask(self, api: str, to: Address, body: Body, expect: str) -> Awaitable[Answer]:
+        return self._exchange(api, to, body, lambda raw: self._success(api, understand(api, raw), expect))
 
     async def _exchange(
-        self, api: str, url: URL, body: Body, read: Callable[[Raw], T], limit: int = MAX_ANSWER
+        self, api: str, to: Address, body: Body, read: Callable[[Raw], T], limit: int = MAX_ANSWER
     ) -> T:
         self._quota.count(api, self._now().timestamp())
         started, outcome = perf_counter(), "interrupted"
         try:
-            raw = await exchange(self._session, api, url, body, timeout=self._timeout, limit=limit)
+            raw = await exchange(self._session, api, to, body, timeout=self._timeout, limit=limit)
             found = read(raw)
             outcome = "ok"
         except WeChatError as error:
@@ -131,21 +130,21 @@ class Caller:
             raise Uncertain(api, f"no {expect} in the answer")
         return answer
 
-    def _url(self, api: str, token: str, query: str = "") -> URL:
+    def _address(self, api: str, token: str, query: str = "") -> Address:
         if token != self._token:
-            self._token, self._urls = token, {}
-        found = self._urls.get(api)
+            self._token, self._addresses = token, {}
+        found = self._addresses.get(api)
         if found is None or query:
             words = f"access_token={quote(token, safe='')}" + (f"&{query}" if query else "")
-            found = URL(f"{self._base}/{api}?{words}", encoded=True)
+            found = Address(f"{self._base}/{api}?{words}")
             if not query:
-                self._urls[api] = found
+                self._addresses[api] = found
         return found
 
     async def _sns(self, api: str, expect: str, query: Mapping[str, str]) -> Answer:
         """A GET with appid and secret in place of a token."""
         words = urlencode({"appid": self.account.appid, **query})
-        return await self._ask(api, URL(f"{self._base}/{api}?{words}", encoded=True), None, expect)
+        return await self._ask(api, Address(f"{self._base}/{api}?{words}"), None, expect)
 
     async def _fetch_token(self) -> tuple[str, int]:
         api = "cgi-bin/stable_token"
@@ -155,7 +154,7 @@ class Caller:
             "secret": self.account.secret,
             "force_refresh": False,
         }
-        answer = await self._ask(api, URL(f"{self._base}/{api}", encoded=True), dumps(wanted), "access_token")
+        answer = await self._ask(api, Address(f"{self._base}/{api}"), dumps(wanted), "access_token")
         seconds = whole(api, answer, "expires_in")
         token = string(api, answer, "access_token")
         if not token or seconds <= 0:

@@ -167,6 +167,54 @@ async def test_a_body_in_pieces_is_put_together() -> None:
         assert await peer.client().send_template("o", "T", DATA) == "77"
 
 
+async def test_a_word_before_the_answer_is_not_the_answer() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        return web.json_response({"errcode": 0, "msgid": 78})
+
+    async with answering(answer) as peer:
+        assert await peer.client().send_template("o", "T", DATA) == "78"
+
+
+async def test_an_answer_that_comes_too_late_is_never_that_of_the_next_call() -> None:
+    """W1"""
+    release, called = asyncio.Event(), 0
+
+    async def answer(_request: web.Request) -> web.Response:
+        nonlocal called
+        called += 1
+        number = called
+        if number == 1:
+            await release.wait()
+        return web.json_response({"errcode": 0, "msgid": number})
+
+    async with answering(answer) as peer:
+        wechat = peer.client(timeout=aiohttp.ClientTimeout(total=0.2))
+        await wechat.ready()
+        assert isinstance(await failure(wechat), Uncertain)
+        release.set()
+        for number in (2, 3):
+            assert await wechat.send_template("o", "T", DATA) == str(number)
+
+
+async def test_calls_share_the_connections_of_the_session() -> None:
+    ports: list[int] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.append(request.transport.get_extra_info("peername")[1])
+        return web.json_response({"errcode": 0, "msgid": 1, "menu": {}})
+
+    async with answering(answer) as peer:
+        wechat = peer.client()
+        await wechat.send_template("o", "T", DATA)
+        await wechat.get_menu()  # a GET goes through the session itself
+        await wechat.send_template("o", "T", DATA)
+        assert len(ports) == 3
+        assert len(set(ports)) == 1
+
+
 async def test_a_refused_connection_means_not_sent() -> None:
     async with platform() as peer:
         await peer.client().ready()
@@ -414,7 +462,7 @@ async def test_a_programming_error_is_not_dressed_up_as_wechats(monkeypatch: pyt
         def broken(*_: Any, **__: Any) -> None:
             raise RuntimeError("a mistake of ours")
 
-        monkeypatch.setattr(peer.session, "request", broken)
+        monkeypatch.setattr(peer.session.connector, "connect", broken)
         with pytest.raises(RuntimeError, match="mistake"):
             await wechat.send_template("o", "T", DATA)
         assert peer.seen[-1] == (SEND_TEMPLATE, "interrupted")
