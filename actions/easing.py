@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from tortoise.exceptions import IntegrityError
 
-from actions import audit, loan_book, routing
+from actions import audit, loan_book, routing, warnings
 from actions.access import Actor, access_loan
 from actions.applications import refuse
 from actions.loans import Disbursement, book_of, terms_of
@@ -80,6 +80,7 @@ async def extend(
         await loan_book.write(locked, before, after, booking)
         locked.extended_count, locked.extended_on, locked.as_if_due_on = locked.extended_count + 1, on, as_if
         await locked.save(update_fields=["extended_count", "extended_on", "as_if_due_on"])
+        await warnings.hold(locked)
         await change(locked, "extension", on, actor.person_id, now, facts)
         await audit.record(loan.county, actor.person_id, "extend", ("loan", loan.id), now)
         return locked
@@ -110,6 +111,7 @@ async def renew(
         as_if = rules.as_if_due_on(locked.as_if_due_on, _oldest(before, on), locked.maturity_on)
         new = await _create(locked, given, number, principal, kind, as_if, pack, now)
         await _carry_over(locked, before, principal, new, actor, pack, now)
+        await warnings.carry_over(locked, new, actor.person_id, pack, now)
         facts = {**_said(review), "renewed_by": new.number, "principal_fen": principal}
         await change(locked, "renewal", on, actor.person_id, now, facts)
         await audit.record(loan.county, actor.person_id, "renew", ("loan", loan.id), now, renewed_by=new.id)

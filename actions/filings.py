@@ -17,13 +17,15 @@ from bot import database
 from bot.errors import Conflict, NotFound
 from models.application import Task
 from models.filings import Filing, FilingLine
-from models.people import Organisation
+from models.people import Organisation, Region
 from policies import Pack
 from rules import filings as rules
 from rules.tasks import end_of_day
 from rules.workdays import WorkingDate
 
-KINDS = {"disbursements": "上月放款备案", "releases": "解除担保责任通知书"}
+SHEET_ROWS = 1_000_000
+"""Fewer than a sheet holds, and more than a bank lends in a month."""
+KINDS = {"disbursements": "放款备案", "releases": "解除担保责任通知书"}
 _CHOSEN = {
     "disbursements": """
       SELECT l.id, l.guarantor_id, l.principal_fen AS fen, l.number, jsonb_build_object(
@@ -73,8 +75,8 @@ async def draft(county: str, on: date, pack: Pack, now: datetime) -> dict[str, i
     """Draft last month's filings of every bank, refresh what is not submitted, mark who is late.
 
     A month without disbursements is filed too, so that it is known that there were none; a month without a
-    loan fully repaid needs no letter. The bank gets a task; the county is told of who is late. Run again it
-    changes nothing. Clause: S5.1, S5.2, S5.3.
+    loan fully repaid needs no letter. The bank gets a task; county and bank are told when it is late. Run
+    again it changes nothing. Clause: S5.1, S5.2, S5.3.
     """
     month = rules.month_to_file(on)
     due = rules.due_on(month, pack.contents.filing.due_day.on(on))
@@ -164,6 +166,7 @@ async def _mark_late(
     await Filing.filter(id=filing.id).update(late=True)
     await audit.record(filing.county, None, "filing_late", ("filing", filing.id), now)
     await _tell(connection, filing, "filing_late", [("county_clerk", None)], pack, now)
+    await _tell(connection, filing, "filing_overdue", [("bank_officer", filing.bank_id)], pack, now)
     return 1
 
 
@@ -180,7 +183,11 @@ async def _tell(
         person
         for role, body in roles
         for person in await role_holders(
-            filing.county, role, f"{filing.county}000000", on=on, organisation_id=body
+            filing.county,
+            role,
+            bank.region if body == filing.bank_id else f"{filing.county}000000",
+            on=on,
+            organisation_id=body,
         )
     ]
     facts = {
@@ -288,6 +295,7 @@ class LineView:
     number: int
     letter: str
     content: dict[str, Any]
+    village_name: str
 
 
 async def listed(actor: Actor, *, after: int | None = None, limit: int = 20) -> list[tuple[int, FilingView]]:
@@ -320,10 +328,28 @@ async def lines(actor: Actor, key: str, *, after: int = 0, limit: int = 50) -> l
     if not any(post.role == "county_clerk" or _files_for(post, filing) for post in actor.posts):
         bodies = [post.organisation_id for post in actor.posts if post.role == "guarantor_officer"]
         query = query.filter(guarantor_id__in=bodies)
+    rows = await query.order_by("number").limit(limit)
+    named = await Region.filter(code__in={row.content["village"] for row in rows})
+    names = {region.code: region.name for region in named}
     return [
-        LineView(row.number, row.letter, dict(row.content))
-        for row in await query.order_by("number").limit(limit)
+        LineView(
+            row.number,
+            row.letter,
+            dict(row.content),
+            names.get(row.content["village"], row.content["village"]),
+        )
+        for row in rows
     ]
+
+
+async def whole(actor: Actor, key: str, now: datetime) -> tuple[FilingView, list[LineView]]:
+    """A filing with every line that the actor may see, for a sheet; audited. Raises NotFound.
+
+    Clause: S5.1, S17.2.
+    """
+    filing = await _access(actor, key)
+    await audit.record(filing.county, actor.person_id, "download_filing", ("filing", filing.id), now)
+    return await _view(filing), await lines(actor, key, limit=SHEET_ROWS)
 
 
 async def check(filing: Filing) -> bool:

@@ -16,6 +16,8 @@ from actions.bulk_tasks import NEW_KEY, SCOPE
 from actions.routing import on_day
 from bot import database
 from bot.errors import NotFound, RuleRefused
+from models.application import Task
+from models.loan import Loan
 from models.sealing import new_key
 from models.warnings import EarlyWarning, WarningEvent
 from policies import Pack
@@ -26,6 +28,12 @@ from rules.tasks import deadline
 from rules.warnings import Level
 
 REASON_MAX = 300
+_COPIED = (
+    "county", "day", "cause", "cause_key", "level", "level_before", "level_after", "rules_version",
+    "actor_id", "reason", "at",
+)  # fmt: skip
+_CARRIED_TASKS = ("warning_measure", "abnormal")
+"""Open tasks about a loan that its renewal does not end."""
 _MAY_MOVE = ("bank_officer", "guarantor_officer", "county_clerk", "town_clerk")
 
 _FIRED = f"""
@@ -36,16 +44,26 @@ rule AS MATERIALIZED (
 ), late AS MATERIALIZED (
   SELECT loan_id, days_past_due, missed_settlements, $2::date - days_past_due AS since
   FROM arrears_day WHERE county = $1 AND day = $2 AND village BETWEEN $3 AND $4 AND days_past_due > 0
+), heir AS (
+  (SELECT loan_id AS of_id, loan_id FROM promise
+   WHERE county = $1 AND village BETWEEN $3 AND $4 AND state = 'broken'
+     AND settled_on <= $2 AND settled_on > $2::date - $12::int
+   UNION SELECT loan_id, loan_id FROM risk_fact
+   WHERE county = $1 AND region BETWEEN $3 AND $4 AND loan_id IS NOT NULL AND withdrawn_at IS NULL
+     AND from_on <= $2
+     AND coalesce(until_on, from_on + $12::int - 1) >= $2)
+  UNION SELECT h.of_id, r.id FROM heir h JOIN loan r ON r.renewed_from_id = h.loan_id
 ), count AS (
   SELECT loan_id, 'days_past_due' AS fact, days_past_due AS n, since::text AS episode FROM late
   UNION ALL SELECT loan_id, 'missed_settlements', missed_settlements, since::text FROM late
-  UNION ALL SELECT p.loan_id, 'broken_promises', count(*)::int, 'p' || max(p.id)
-    FROM promise p JOIN loan l ON l.id = p.loan_id AND l.state = 'active'
+  UNION ALL SELECT l.id, 'broken_promises', count(*)::int, 'p' || max(p.id)
+    FROM promise p JOIN heir h ON h.of_id = p.loan_id JOIN loan l ON l.id = h.loan_id AND l.state = 'active'
     WHERE p.county = $1 AND p.village BETWEEN $3 AND $4 AND p.state = 'broken'
       AND p.settled_on <= $2 AND p.settled_on > $2::date - $12::int
-    GROUP BY p.loan_id
+    GROUP BY l.id
 ), report AS (
-  SELECT f.loan_id, f.id, f.kind FROM risk_fact f JOIN loan l ON l.id = f.loan_id
+  SELECT l.id AS loan_id, f.id, f.kind
+  FROM risk_fact f JOIN heir h ON h.of_id = f.loan_id JOIN loan l ON l.id = h.loan_id
   WHERE f.county = $1 AND f.withdrawn_at IS NULL AND l.state = 'active' AND l.village BETWEEN $3 AND $4
     AND f.from_on <= $2 AND coalesce(f.until_on, f.from_on + $12::int - 1) >= $2
   UNION ALL
@@ -65,8 +83,9 @@ rule AS MATERIALIZED (
   SELECT p.loan_id, q.code, q.level, q.code || ':r' || p.id, jsonb_build_object('report', p.kind)
   FROM report p JOIN asked q ON q.report = p.kind
 )"""  # noqa: S608 - put together from parts of ours, every value is bound
+"""What holds on a day. What was said of a loan goes on for the one that renews it (`heir`): S12.3."""
 _NIGHT = f"""
-WITH {_FIRED}, fresh AS MATERIALIZED (
+WITH RECURSIVE {_FIRED}, fresh AS MATERIALIZED (
   SELECT f.* FROM fired f
   WHERE NOT EXISTS (SELECT 1 FROM warning_event e WHERE e.loan_id = f.loan_id AND e.cause_key = f.cause_key)
 ), top AS MATERIALIZED (
@@ -276,6 +295,40 @@ async def move(
     return held
 
 
+async def carry_over(old: Loan, new: Loan, actor_id: int, pack: Pack, now: datetime) -> None:
+    """A renewal washes no warning away: the new loan takes level, history and open measures with their days.
+
+    The clean days begin anew; a cause that has warned does not warn again. Clause: S10.1, S12.3.
+    """
+    on, version = on_day(now), rules.version(rules_of(pack))
+    for event in await WarningEvent.filter(loan_id=old.id).order_by("id"):
+        values = {name: getattr(event, name) for name in _COPIED}
+        await WarningEvent.create(**values, loan_id=new.id, facts={**event.facts, "of_loan": old.number})
+    held = await EarlyWarning.select_for_update().get_or_none(loan_id=old.id)
+    if held is not None and held.level:
+        await EarlyWarning.create(
+            county=new.county, loan_id=new.id, borrower_id=new.borrower_id, village=new.village,
+            bank_id=new.bank_id, guarantor_id=new.guarantor_id, level=held.level, since_on=held.since_on,
+            held_by_person=held.held_by_person,
+        )  # fmt: skip
+        for loan, cause, after in ((new, "renewal", held.level), (old, "renewed", 0)):
+            await WarningEvent.create(
+                county=loan.county, loan_id=loan.id, day=on, cause=cause, cause_key=f"{cause}:{old.id}",
+                level=after, level_before=held.level, level_after=after,
+                facts={"of_loan": old.number, "to_loan": new.number}, rules_version=version,
+                actor_id=actor_id, at=now,
+            )  # fmt: skip
+        await EarlyWarning.filter(id=held.id).update(
+            level=0, since_on=on, held_by_person=False, clean_since=None
+        )
+    await Task.filter(loan_id=old.id, kind__in=_CARRIED_TASKS, state="open").update(loan_id=new.id)
+
+
+async def hold(loan: Loan) -> None:
+    """An extension is no good conduct: the clean days of its warning begin anew. Clause: S10.1, S12.3."""
+    await EarlyWarning.filter(loan_id=loan.id).update(clean_since=None)
+
+
 def _check_reason(reason: str) -> None:
     if len(reason.strip()) < 2:
         raise RuleRefused("S10.1", "请写明原因。", code="reason_missing", field="reason")
@@ -332,7 +385,13 @@ async def of_loan(actor: Actor, loan_key: str, pack: Pack, now: datetime) -> War
     )
 
 
-_BY_HAND = {"person": "工作人员调整", "clean": "一段时间没有问题，自动下调", "settled": "贷款结清"}
+_BY_HAND = {
+    "person": "工作人员调整",
+    "clean": "一段时间没有问题，自动下调",
+    "settled": "贷款结清",
+    "renewal": "续贷，预警从原借据带过来",
+    "renewed": "续贷，预警转到新借据",
+}
 
 
 def _moved(event: WarningEvent, pack: Pack) -> Moved:

@@ -125,7 +125,7 @@ API = (
     endpoint("GET", "/api/v1/visit-plans", visit_plans.progress),
     endpoint("POST", "/api/v1/tasks/{key}/watch", visit_plans.finish_watch),
     endpoint("GET", "/api/v1/filings", filings.listed),
-    endpoint("GET", "/api/v1/filings/{key}", filings.show),
+    endpoint("GET", "/api/v1/filings/{key}", filings.show, files=(reports.XLSX,)),
     endpoint("GET", "/api/v1/filings/{key}/lines", filings.lines),
     endpoint("POST", "/api/v1/filings/{key}/submission", filings.submit),
     endpoint("GET", "/api/v1/notices", me.notices),

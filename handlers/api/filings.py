@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
+from aiohttp import web
 from pydantic import Field
 
 from actions import filings
+from actions.access import Actor
+from handlers import filing_sheet
+from handlers.api.imports import HEADERS, XLSX, attached
 from handlers.api.paging import Listed, number
-from handlers.endpoint import Call, In, Out, Page
+from handlers.endpoint import Call, In, Out, Page, Query
 
 
 class FilingOut(Out):
@@ -36,6 +41,13 @@ class LineOut(Out):
     number: int
     letter: str
     content: dict[str, Any]
+    village_name: str
+
+
+class FilingQuery(Query):
+    """The filing as JSON, or with all its lines as a sheet."""
+
+    format: Literal["json", "xlsx"] = "json"
 
 
 class SubmissionIn(In):
@@ -51,9 +63,19 @@ async def listed(call: Call, query: Page) -> Listed[FilingOut]:
     return Listed[FilingOut](items=items, next=str(rows[-1][0]) if len(rows) == query.limit else None)
 
 
-async def show(call: Call, key: str) -> FilingOut:
-    """One filing."""
+async def show(call: Call, key: str, query: FilingQuery) -> FilingOut | web.Response:
+    """One filing; as a sheet (`xlsx`) with every line that one may see, which is noted."""
+    if query.format == "xlsx":
+        return await as_sheet(call.actor, key, call.now)
     return FilingOut.model_validate(await filings.show(call.actor, key))
+
+
+async def as_sheet(actor: Actor, key: str, now: datetime) -> web.Response:
+    """The filing as a file. Raises NotFound. Clause: S5.1, S5.2."""
+    found, rows = await filings.whole(actor, key, now)
+    data = await asyncio.to_thread(filing_sheet.draw, found, rows)
+    headers = {**HEADERS, **attached(f"{found.bank}-{found.title}.xlsx")}
+    return web.Response(body=data, content_type=XLSX, headers=headers)
 
 
 async def lines(call: Call, key: str, query: Page) -> Listed[LineOut]:

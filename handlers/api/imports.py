@@ -26,7 +26,7 @@ CSV = "text/csv"
 _RAW_TYPES = (XLSX, CSV, "application/octet-stream", "application/vnd.ms-excel")
 _SLOWEST_SECONDS = 900
 _PIECE = 256 * 1024
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class ImportOut(Out):
@@ -148,7 +148,7 @@ async def show(call: Call, key: str) -> ImportOut:
 async def result(call: Call, key: str) -> web.StreamResponse:
     """The rows that did not go in, as CSV: row number, column, value (masked where personal), reason."""
     batch = await imports.view(call.actor, key)
-    response = web.StreamResponse(headers={**_HEADERS, **_attached(f"{batch.file_name}-未导入.csv")})
+    response = web.StreamResponse(headers={**HEADERS, **attached(f"{batch.file_name}-未导入.csv")})
     response.content_type, response.charset = CSV, "utf-8"
     await response.prepare(call.request)
     after, first = 0, True
@@ -168,7 +168,7 @@ async def template(call: Call, kind: str) -> web.Response:
     offers = {"bank": sorted(banks), "guarantor": sorted(guarantors)}
     data = await asyncio.to_thread(import_sheets.template, table, offers)
     return web.Response(
-        body=data, content_type=XLSX, headers={**_HEADERS, **_attached(f"{table.title}导入模板.xlsx")}
+        body=data, content_type=XLSX, headers={**HEADERS, **attached(f"{table.title}导入模板.xlsx")}
     )
 
 
@@ -178,7 +178,7 @@ async def monthly_feedback(call: Call, query: Month) -> web.StreamResponse:
     await feedback.taken(call.actor, wanted, call.now)
     file, _ = await import_sheets.feedback(feedback.rows(wanted), f"{query.month} 应还、已还、逾期反馈")
     with file:
-        response = web.StreamResponse(headers={**_HEADERS, **_attached(f"反馈-{query.month}.xlsx")})
+        response = web.StreamResponse(headers={**HEADERS, **attached(f"反馈-{query.month}.xlsx")})
         response.content_type = XLSX
         await response.prepare(call.request)
         while piece := file.read(_PIECE):
@@ -187,5 +187,5 @@ async def monthly_feedback(call: Call, query: Month) -> web.StreamResponse:
     return response
 
 
-def _attached(name: str) -> dict[str, str]:
+def attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}

@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 
 from actions import disposal, filings, risk_ledger, tasks, visit_plans, watch
+from handlers.api.filings import as_sheet
 from handlers.errors import HttpError
 from handlers.pages.base import Viewer, render
 from handlers.pages.farmer import last_day
@@ -46,7 +47,9 @@ async def months(viewer: Viewer) -> web.Response:
 
 
 async def month(viewer: Viewer) -> web.Response:
-    """GET /m/filings/{key}: one filing with its lines; the bank submits it here."""
+    """GET /m/filings/{key}: one filing with its lines; the bank submits it here. ?format=xlsx: as a sheet."""
+    if viewer.request.query.get("format") == "xlsx":
+        return await as_sheet(viewer.actor, viewer.key, viewer.now)
     found = await filings.show(viewer.actor, viewer.key)
     lines = await filings.lines(viewer.actor, viewer.key, after=_after(viewer), limit=PAGE)
     return render(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 
-from actions import filings
+from actions import filings, reminders
 from bot import database
 from bot.errors import Conflict, NotFound
 from models.application import Task
 from models.filings import Filing, FilingLine
 from models.loan import Loan
 from models.notice import Notice
-from tests.actions.conftest import County
+from models.work import AuditEntry
+from tests.actions.conftest import NOW, County
 from tests.actions.risk_world import bodies, lend
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -106,6 +107,8 @@ async def test_who_is_late_is_marked_and_the_county_told_once(county: County) ->
     assert (await draft(county, date(2026, 1, 14)))["late"] == 0
     clerk = await county.actor("liu")
     assert await Notice.filter(kind="filing_late", person_id=clerk.person_id).count() == 1
+    bank = await county.actor("zhao")
+    assert [n.person_id for n in await Notice.filter(kind="filing_overdue")] == [bank.person_id]
     filing = await Filing.get(kind="disbursements")
     assert (await submit(county, filing, date(2026, 1, 14))).late
 
@@ -157,3 +160,47 @@ async def test_everybody_sees_his_own_filings(county: County) -> None:
     assert len(await filings.lines(await county.actor("sun"), filing.key)) == 1
     assert len(await filings.lines(await county.actor("liu"), filing.key)) == 2
     assert [view.key for _, view in await filings.listed(await county.actor("zhao"))] == [filing.key]
+
+
+async def test_a_filing_from_its_draft_over_the_reminder_to_being_late(county: County) -> None:
+    """S5.1, S5.2, S5.3: the bank is asked on the first, reminded the day before, both are told when late."""
+    await settled(date(2025, 12, 15))
+    bank, clerk = await county.actor("zhao"), await county.actor("liu")
+
+    async def told(kind: str) -> list[int]:
+        return [notice.person_id for notice in await Notice.filter(kind=kind).order_by("id")]
+
+    await draft(county, date(2026, 1, 1))
+    filed = await Filing.all().order_by("kind")
+    assert [(f.kind, f.due_on, f.lines) for f in filed] == [
+        ("disbursements", date(2026, 1, 12), 0), ("releases", date(2026, 1, 12), 1),
+    ]  # fmt: skip
+    assert await told("task_assigned") == [bank.person_id] * 2
+    for day in (11, 12):
+        await reminders.remind_tasks("411082", county.pack, datetime(2026, 1, day, 1, tzinfo=UTC))
+    assert await told("task_due_soon") == [bank.person_id] * 2
+    for day in (12, 13, 14):
+        await draft(county, date(2026, 1, day))
+    assert (await told("filing_late"), await told("filing_overdue")) == (
+        [clerk.person_id] * 2, [bank.person_id] * 2,
+    )  # fmt: skip
+    for filing in await Filing.all():
+        assert (await submit(county, filing, date(2026, 1, 14))).late
+    assert set(await told("filing_received")) == {clerk.person_id, (await county.actor("sun")).person_id}
+    assert not await Task.filter(kind="filing", state="open").exists()
+
+
+async def test_a_sheet_holds_what_one_may_see_and_the_download_is_noted(county: County) -> None:
+    """S5.1, S17.2"""
+    await lend([], disbursed_on=date(2025, 12, 5))
+    await lend([], disbursed_on=date(2025, 12, 6), guaranteed=False)
+    await draft(county, date(2026, 1, 1))
+    filing = await Filing.get(kind="disbursements")
+    found, rows = await filings.whole(await county.actor("zhao"), filing.key, NOW)
+    assert (found.lines, [row.village_name for row in rows]) == (2, ["坡胡镇柳庄村"] * 2)
+    with pytest.raises(NotFound):
+        await filings.whole(await county.actor("sun"), filing.key, NOW)
+    await submit(county, filing, date(2026, 1, 5))
+    _, rows = await filings.whole(await county.actor("sun"), filing.key, NOW)
+    assert len(rows) == 1
+    assert await AuditEntry.filter(action="download_filing", subject_id=filing.id).count() == 2

@@ -29,7 +29,7 @@ from tests.actions.test_applications import approved, disbursement
 KINDS = sorted({kind for pack in load_packs() for kind in pack.notices})
 SUBJECT_OF: Mapping[str, str] = {
     **dict.fromkeys(("early_repayment_asked", "line_suspended"), "credit_event"),
-    **dict.fromkeys(("filing_late", "filing_received"), "filing"),
+    **dict.fromkeys(("filing_late", "filing_overdue", "filing_received"), "filing"),
     "task_digest": "digest",
     **dict.fromkeys(
         ("settlement_due", "instalment_due", "maturity_due", "overdue", "extension_window"), "instalment"
@@ -50,6 +50,7 @@ PLANNED_FACTS: Mapping[str, Mapping[str, Any]] = {
     "line_suspended": {"reason": "有一笔贷款逾期超过70天", "due_on": "2026年11月28日"},
     "task_digest": FILED,
     "filing_late": FILED,
+    "filing_overdue": FILED,
     "filing_received": FILED,
     "late_reply": {"reply": "您的申请正在审核。"},
     "draft_expiring": {"days": 3},

@@ -9,7 +9,9 @@ from datetime import date, timedelta
 import asyncpg
 import pytest
 
-from actions import bulk_tasks, warnings
+from actions import bulk_tasks, easing, repayments, warnings
+from actions.easing import Renewal
+from actions.routing import on_day
 from bot import database
 from bot.errors import NotFound, RuleRefused
 from models.application import Task
@@ -20,7 +22,9 @@ from models.slip import Promise
 from models.warnings import EarlyWarning, RiskFact, WarningEvent
 from models.work import AuditEntry
 from rules import warnings as rules
+from rules.easing import Review
 from rules.warnings import Level
+from tests.actions import loan_kit
 from tests.actions.conftest import NOW, VILLAGE, County
 from tests.actions.risk_world import TODAY, Line, at, lend, pay, run_night
 
@@ -234,6 +238,104 @@ async def test_one_message_a_day_tells_how_many_tasks_there_are(county: County) 
     assert await bulk_tasks.tell("411082", TODAY, county.pack, NOW) == 0
     chen = await county.actor("chen")  # an officer of another bank
     assert not await Notice.filter(kind="task_digest", person_id=chen.person_id).exists()
+
+
+async def renewed(county: County, loan: Loan) -> Loan:
+    """The loan, renewed on the next day: interest is paid, the principal goes on."""
+    review = Review(
+        TODAY, still_qualified=True, own_wish=True, guarantee_in_place=True, subsidy_in_place=True,
+        able_to_repay=True, cause="",
+    )  # fmt: skip
+    given = Renewal(f"X{loan.number}", 435, 12, "bullet")
+    zhao = await county.actor("zhao")
+    owed = await repayments.payoff(zhao, loan.key, on_day(at(1)), county.pack, TODAY)
+    await repayments.record_repayment(zhao, loan.key, loan.number, owed.interest_fen, owed.on, at(1))
+    return await easing.renew(zhao, loan.key, given, review, county.pack, at(1))
+
+
+async def test_a_renewal_washes_no_warning_away(county: County) -> None:
+    """S10.1, S12.3: level, history and the open measure with its deadline go on with the debt."""
+    loan = await loan_kit.lend(county.pack, number="W-1")
+    await RiskFact.create(
+        county="411082", kind="stopped", loan_id=loan.id, region=VILLAGE, from_on=TODAY,
+        entered_by_id=1, entered_at=NOW,
+    )  # fmt: skip
+    await run_night(county)
+    before = await EarlyWarning.get(loan_id=loan.id)
+    measures = await Task.filter(loan_id=loan.id, kind="warning_measure", state="open").order_by("id")
+    assert before.level
+    assert measures
+    new = await renewed(county, loan)
+    held = await EarlyWarning.get(loan_id=new.id)
+    assert (held.level, held.since_on, held.clean_since) == (before.level, TODAY, None)
+    assert await level(loan) is Level.NONE
+    moved = await Task.filter(loan_id=new.id, state="open").order_by("id")
+    assert [(task.key, task.due_at) for task in moved] == [(task.key, task.due_at) for task in measures]
+    shown = await warnings.of_loan(await county.actor("zhao"), new.key, county.pack, at(1))
+    assert [each.cause for each in shown.history] == ["renewal", "weaker"]
+    assert shown.history[0].title == "续贷，预警从原借据带过来"
+    clean = county.pack.contents.warning.clean_days.on(TODAY)
+    report_days = county.pack.contents.warning.report_days.on(TODAY)
+    for days in (1, clean + 1, report_days - 1):
+        found = await run_night(county, days)
+        assert (found["noted"], found["raised"], found["lowered"]) == (0, 0, 0), days
+    for days in (report_days, report_days + clean - 1):
+        assert await level(new) is Level(before.level)
+        await run_night(county, days)
+    assert await level(new) is Level.NONE
+
+
+async def test_broken_promises_count_over_a_renewal(county: County) -> None:
+    """S10.1, S12.3, S18.4: two were broken before, one after."""
+    loan = await loan_kit.lend(county.pack, number="W-2")
+
+    async def break_one(of: Loan, days: int) -> None:
+        await Promise.create(
+            county="411082", loan_id=of.id, person_id=of.borrower_id, village=VILLAGE, given_on=TODAY,
+            promised_on=TODAY, quiet_through=TODAY, amount_fen=1, channel="chat",
+            state="broken", created_at=NOW, settled_on=TODAY + timedelta(days=days),
+        )  # fmt: skip
+
+    await break_one(loan, 0)
+    await run_night(county)
+    assert await level(loan) is Level.WATCH
+    new = await renewed(county, loan)
+    for days in (2, 3):
+        await break_one(new, days)
+    await run_night(county, 3)
+    event = await WarningEvent.filter(loan_id=new.id).order_by("-id").first()
+    assert (event.cause, event.facts) == ("promises_broken", {"broken_promises": 3})
+    assert await level(new) is Level.PRIORITY_WATCH
+
+
+async def test_what_a_person_lowered_stays_lowered_over_a_renewal(county: County) -> None:
+    """S10.1, S12.3: the same report does not warn again because the loan has another number."""
+    loan = await loan_kit.lend(county.pack, number="W-3")
+    await RiskFact.create(
+        county="411082", kind="stopped", loan_id=loan.id, region=VILLAGE, from_on=TODAY,
+        entered_by_id=1, entered_at=NOW,
+    )  # fmt: skip
+    await run_night(county)
+    await warnings.move(await county.actor("zhao"), loan.key, Level.NONE, "已经恢复生产", county.pack, NOW)
+    new = await renewed(county, loan)
+    await run_night(county, 1)
+    assert await level(new) is Level.NONE
+
+
+async def test_an_extension_begins_the_clean_days_anew(county: County) -> None:
+    """S10.1, S12.3: more time is no good conduct."""
+    clean = county.pack.contents.warning.clean_days.on(TODAY)
+    loan = await lend([Line(45), Line(-300, principal_fen=3_000_000)])
+    await run_night(county)
+    await pay(loan, days=1)
+    await run_night(county, 1)
+    assert (await EarlyWarning.get(loan_id=loan.id)).clean_since is not None
+    await warnings.hold(loan)
+    for days in range(10, clean + 9, 5):
+        await run_night(county, days)
+        assert await level(loan) is Level.PRIORITY_WATCH, days
+    await run_night(county, clean + 9)
+    assert await level(loan) is Level.NONE
 
 
 async def test_rule_and_statement_agree_on_random_loans(county: County) -> None:

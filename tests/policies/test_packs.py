@@ -66,6 +66,7 @@ KINDS = {
     "early_repayment_asked",
     "line_suspended",
     "filing_late",
+    "filing_overdue",
     "filing_received",
     "call_or_visit",
 }
