@@ -20,8 +20,9 @@ from models.people import Person
 from models.sealing import blind_index, content_hash
 from policies.pack import Pack
 from rules import application as rules
+from rules.credit_query import PURPOSES
 from rules.refusal import Refusal
-from rules.routes import State, after_supplement, denied, first_step
+from rules.routes import Progress, State, after_supplement, denied, first_step
 from rules.routes import withdraw as withdraw_rule
 
 OPEN_STATES = ("awaiting_confirmation", "in_review", "returned", "approved")
@@ -220,6 +221,8 @@ async def keep_consents(
                 openid=actor.openid,
                 means=means,
                 agreed_at=now,
+                channel=actor.channel,
+                purpose="、".join(PURPOSES.get(consent.kind, {}).values()),
             )
             for consent in consents
         ],
@@ -261,12 +264,24 @@ async def withdraw(actor: Actor, key: str, pack: Pack, now: datetime) -> LoanApp
         if isinstance(standing, Refusal):
             refuse([standing])
             raise AssertionError
-        routing.set_progress(application, standing, now)
-        await application.save()
-        await routing.close_tasks(application, now, outcome="withdrawn")
-        await audit.record(actor.county, actor.person_id, "withdraw", ("application", application.id), now)
-        await routing.tell_farmer(connection, application, "application_withdrawn", pack, now)
-        return application
+        return await stop(connection, actor, application, standing, pack, now)
+
+
+async def stop(
+    connection: asyncpg.Connection,
+    actor: Actor,
+    application: LoanApplication,
+    standing: Progress,
+    pack: Pack,
+    now: datetime,
+) -> LoanApplication:
+    """End a locked application as its farmer wants it: no task stays, everybody hears of it. Clause: S1.5."""
+    routing.set_progress(application, standing, now)
+    await application.save()
+    await routing.close_tasks(application, now, outcome="withdrawn")
+    await audit.record(actor.county, actor.person_id, "withdraw", ("application", application.id), now)
+    await routing.tell_farmer(connection, application, "application_withdrawn", pack, now)
+    return application
 
 
 async def supplement(

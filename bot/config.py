@@ -71,6 +71,8 @@ class Settings:
     audit_heads: str = _setting(
         "", "File for the daily head of the audit chain, best on another machine; empty: in var/"
     )
+    bureau_url: str = _setting("", "Base address of the credit register's gateway; empty: own books only")
+    bureau_token: str = _setting("", "Bearer token for the credit register's gateway")
     public_url: str = _setting("", "Address of this server as phones see it; empty: http://HOST:PORT")
 
     @classmethod

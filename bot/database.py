@@ -36,6 +36,7 @@ MODEL_MODULES = (
     "models.slip",
     "models.warnings",
     "models.audit",
+    "models.privacy",
     "models.disposal",
     "models.filings",
     "models.notice",

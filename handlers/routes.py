@@ -8,6 +8,7 @@ from bot.runtime import Runtime
 from handlers import health, openapi, webhook
 from handlers.api import (
     applications,
+    credit_queries,
     delegations,
     deliveries,
     desk_logins,
@@ -66,6 +67,15 @@ API = (
     endpoint("GET", "/api/v1/applications/{key}/answers", applications.answers),
     endpoint("POST", "/api/v1/applications/{key}/withdraw", applications.withdraw),
     endpoint("POST", "/api/v1/applications/{key}/confirm", applications.confirm),
+    endpoint(
+        "POST",
+        "/api/v1/applications/{key}/credit-queries",
+        credit_queries.ask,
+        status=201,
+        once=False,
+        errors=(404,),
+    ),
+    endpoint("GET", "/api/v1/applications/{key}/credit-queries", credit_queries.listed),
     endpoint("GET", "/api/v1/tasks", tasks.inbox),
     endpoint("GET", "/api/v1/tasks/{key}", tasks.show),
     endpoint("GET", "/api/v1/tasks/{key}/contact", tasks.contact),

@@ -99,6 +99,8 @@ class Consent(Row):
     agreed_at = fields.DatetimeField()
     purpose = fields.CharField(max_length=80, default="")
     valid_until = fields.DateField(null=True)
+    channel = fields.CharField(max_length=12, default="")
+    withdrawn_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "consent"

@@ -16,6 +16,7 @@ from simulator import (
     api_menu,
     api_messages,
     api_users,
+    bureau,
 )
 from simulator.admin import Admin
 from simulator.config import SimulatorConfig
@@ -46,6 +47,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *api_users.ENDPOINTS,
     *api_media.ENDPOINTS,
     *api_identity.ENDPOINTS,
+    *bureau.ENDPOINTS,
     api_media.FILES,
     *(
         Endpoint(f"/{root}/{{rest:.*}}", "*", _no_such_call, token=False, body=False)

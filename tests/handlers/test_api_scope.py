@@ -76,6 +76,7 @@ NAMED_BY_NOBODY = {
     "/api/v1/loans/{key}/repayment-slips/{slip}",  # who sees these: tests/handlers/test_api_slips.py
     "/api/v1/tasks/{key}/slip",
     "/api/v1/people/{key}/notices",
+    "/api/v1/applications/{key}/credit-queries",  # tests/actions/test_credit_query.py
     "/api/v1/forms/{name}",
     "/api/v1/import-templates/{kind}",
     "/api/v1/loans/{key}/warning",  # who sees it: the test of warnings below
@@ -188,6 +189,7 @@ async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
         "/api/v1/delegations/{key}/revoke": {},
         "/api/v1/applications/{key}/withdraw": {},
         "/api/v1/applications/{key}/confirm": {},
+        "/api/v1/applications/{key}/credit-queries": {"purpose": "loan_review"},
         "/api/v1/tasks/{key}/decision": {"decision": "approve", "shown_hash": "a" * 64},
         "/api/v1/tasks/{key}/disbursement": {
             "number": "1", "amount_fen": 1, "disbursed_on": "2026-11-28", "account": "62220000",
@@ -256,7 +258,7 @@ async def test_a_number_is_shown_in_full_only_to_who_has_to_call_and_only_until_
     assert (await visit(people["cadre"]))[0] == 201
     assert (await people["cadre"].get(f"/api/v1/tasks/{visiting['key']}/contact"))[0] == 422
     looks = await fetch(
-        "SELECT count(*) AS n FROM audit_entry WHERE action = 'view' AND subject_kind = 'person'"
+        "SELECT count(*) AS n FROM audit_entry WHERE action = 'view_contact' AND subject_kind = 'person'"
     )
     assert looks[0]["n"] == 1
 
