@@ -1,6 +1,6 @@
 """The figures of a county's day, from village to county and by bank.
 
-Made of what the night found: `arrears_day` says who is late, the loans say how much is lent. One statement
+Made of what the night found: `arrears_day` says who is late, the loans say how much is lent. One query
 looks at each loan once; every level is a sum of the same parts, so villages add up to towns and the county.
 """
 
@@ -42,16 +42,21 @@ WITH standing AS (
          coalesce(sum(balance_fen) FILTER (WHERE greatest(days, days_as_if) > $4), 0) AS npl_as_if_fen
   FROM standing GROUP BY village, bank_id
 )
-INSERT INTO region_day (county, day, level, code, loans, balance_fen, overdue_loans, overdue_fen, par30_fen,
-                        npl_loans, npl_fen, eased_fen, npl_as_if_fen)
-SELECT $1, $2,
-       CASE WHEN grouping(village) = 0 THEN 'village' WHEN grouping(town) = 0 THEN 'town'
+SELECT CASE WHEN grouping(village) = 0 THEN 'village' WHEN grouping(town) = 0 THEN 'town'
             WHEN grouping(bank) = 0 THEN 'bank' ELSE 'county' END,
        coalesce(village, town, bank, $1 || '000000'),
-       sum(loans), sum(balance_fen), sum(overdue_loans), sum(overdue_fen), sum(par30_fen),
-       sum(npl_loans), sum(npl_fen), sum(eased_fen), sum(npl_as_if_fen)
+       sum(loans)::int, sum(balance_fen)::bigint, sum(overdue_loans)::int, sum(overdue_fen)::bigint,
+       sum(par30_fen)::bigint, sum(npl_loans)::int, sum(npl_fen)::bigint, sum(eased_fen)::bigint,
+       sum(npl_as_if_fen)::bigint
 FROM part GROUP BY GROUPING SETS ((village), (town), (bank), ())
 HAVING sum(loans) > 0
+"""
+_KEEP = """
+INSERT INTO region_day (county, day, level, code, loans, balance_fen, overdue_loans, overdue_fen, par30_fen,
+                        npl_loans, npl_fen, eased_fen, npl_as_if_fen)
+SELECT $1, $2, *
+FROM unnest($3::text[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::bigint[], $9::bigint[],
+            $10::int[], $11::bigint[], $12::bigint[], $13::bigint[])
 ON CONFLICT DO NOTHING
 """
 
@@ -72,13 +77,17 @@ async def write(county: str, on: date, pack: Pack, now: datetime) -> dict[str, i
     running, balance = _EARLIER_DAY if on < business_date(now) else _TODAY
     async with transaction() as connection:
         await connection.execute("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
-        status: str = await connection.execute(
+        # read first, then written: what only reads is shared among several cores
+        found = await connection.fetch(
             _FIGURES.format(running=running, balance=balance),
             county,
             on,
             PAR_OVER_DAYS,
             pack.contents.loan.npl_over_days.on(on),
         )
+        if not found:
+            return {"figures": 0}
+        status: str = await connection.execute(_KEEP, county, on, *map(list, zip(*found, strict=True)))
     return {"figures": int(status.rsplit(" ", 1)[-1])}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, Final
@@ -45,7 +45,10 @@ AGAIN_SECONDS: Final = 1.0
 _DATABASE_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
 HEARTBEAT: Final = timedelta(seconds=30)
 BATCH: Final = 10
+PART: Final = "run_part"
 PARTS_AT_ONCE: Final = 1
+PARTS_IN_HAND: Final = 2
+"""Parts a worker has taken: the one it works on and the next. What it has, no other worker can do."""
 _DELIVERING: Final = "delivering"
 _AT_A_PART: Final = "at_a_part"
 
@@ -123,7 +126,7 @@ def _beat(name: str) -> Entrypoint:
 
 ENTRYPOINTS: Final[Mapping[str, Entrypoint]] = {
     "run_slot": _run_slot,
-    "run_part": _run_part,
+    PART: _run_part,
     "deliver": _deliver,
     "apply_receipts": _beat("receipts"),
     "sweep_leases": _beat("sweep_leases"),
@@ -152,7 +155,7 @@ class _Desk:
             held = job.attempts + 1 >= TRIES
             DONE.labels(job.entrypoint, "held" if held else "again").inc()
             if held:
-                if job.entrypoint == "run_part":
+                if job.entrypoint == PART:
                     await _part_failed(self.runtime, payload, error)
                 raise
             log.warning(
@@ -199,30 +202,50 @@ async def work(
 async def _work(runtime: Runtime, desk: _Desk, stop: asyncio.Event) -> None:
     # connections of its own: a busy pool cannot hold up heartbeats, and one listens all the time
     pool = await asyncpg.create_pool(runtime.database_url, min_size=2, max_size=3)
-    manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
-    for name in desk.entrypoints:
-        manager.entrypoint(name, on_failure="hold", accepts_context=False)(desk.handle)
-    working = asyncio.create_task(
-        manager.run(
-            batch_size=BATCH,
-            dequeue_timeout=timedelta(seconds=5),
-            heartbeat_timeout=HEARTBEAT,
-            shutdown_on_listener_failure=True,
-        )
-    )
+    queries = Queries(AsyncpgPoolDriver(pool))
+    # who takes a batch of parts and does them one after the other leaves none to the other workers
+    parts = _manager(desk, queries, [PART])
+    others = _manager(desk, queries, [name for name in desk.entrypoints if name != PART])
+    working = [
+        asyncio.create_task(_serve(parts, batch=1, most=PARTS_IN_HAND)),
+        asyncio.create_task(_serve(others, batch=BATCH)),
+    ]
     told = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
-        manager.shutdown.set()
-        await asyncio.wait((working,), timeout=STOP_SECONDS)
+        await asyncio.wait((*working, told), return_when=asyncio.FIRST_COMPLETED)
+        _shut(parts, others)
+        await asyncio.wait(working, timeout=STOP_SECONDS)
     finally:
-        told.cancel()
-        manager.shutdown.set()
-        working.cancel()
-        await asyncio.gather(working, told, return_exceptions=True)
+        _shut(parts, others)
+        for task in (*working, told):
+            task.cancel()
+        await asyncio.gather(*working, told, return_exceptions=True)
         pool.terminate()
-    if not working.cancelled() and (error := working.exception()):
-        raise error
+    for task in working:
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+
+def _manager(desk: _Desk, queries: Queries, names: Iterable[str]) -> QueueManager:
+    manager = QueueManager(queries)
+    for name in names:
+        manager.entrypoint(name, on_failure="hold", accepts_context=False)(desk.handle)
+    return manager
+
+
+async def _serve(manager: QueueManager, *, batch: int, most: int | None = None) -> None:
+    await manager.run(
+        batch_size=batch,
+        max_concurrent_tasks=most,
+        dequeue_timeout=timedelta(seconds=5),
+        heartbeat_timeout=HEARTBEAT,
+        shutdown_on_listener_failure=True,
+    )
+
+
+def _shut(*managers: QueueManager) -> None:
+    for manager in managers:
+        manager.shutdown.set()
 
 
 async def drain(

@@ -140,6 +140,38 @@ async def test_two_workers_share_a_queue(world: World) -> None:
     assert all(message["repeats"] == 0 for message in await world.sent())
 
 
+async def test_a_worker_that_is_at_a_part_leaves_the_other_parts_to_its_colleague(world: World) -> None:
+    """S11.6: the towns of a night are shared; nobody sits on a batch of them."""
+    go_on, stop = asyncio.Event(), asyncio.Event()
+    done: dict[str, int] = {"slow": 0, "quick": 0}
+
+    async def slow(_runtime: Runtime, _payload: dict[str, Any]) -> None:
+        await go_on.wait()
+        done["slow"] += 1
+
+    async def quick(_runtime: Runtime, _payload: dict[str, Any]) -> None:
+        done["quick"] += 1
+
+    await put(*[Job("run_part", {"part": str(part)}) for part in range(7)])
+    working = [asyncio.create_task(workers.work(world.runtime, stop, {"run_part": slow}))]
+    async with asyncio.timeout(20):
+        while await statuses("picked") < workers.PARTS_IN_HAND:
+            await asyncio.sleep(0.02)
+        working.append(asyncio.create_task(workers.work(world.runtime, stop, {"run_part": quick})))
+        while await statuses("queued"):
+            await asyncio.sleep(0.02)
+        go_on.set()
+        while await queue():
+            await asyncio.sleep(0.02)
+        stop.set()
+        await asyncio.gather(*working)
+    assert done == {"slow": workers.PARTS_IN_HAND, "quick": 7 - workers.PARTS_IN_HAND}
+
+
+async def statuses(status: str) -> int:
+    return [row[1] for row in await queue()].count(status)
+
+
 async def test_a_second_deliver_job_only_makes_the_first_look_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
