@@ -99,7 +99,8 @@ WITH loans AS MATERIALIZED (
   FROM line JOIN asked ON asked.line_kind = line.kind AND asked.day = $2::date - line.due_on
   JOIN told ON told.kind = asked.kind
   WHERE line.owed
-  ON CONFLICT (person_id, kind, subject_kind, subject_id, due_on, step) DO NOTHING RETURNING id, person_id, kind
+  ON CONFLICT (person_id, kind, subject_kind, subject_id, due_on, step) DO NOTHING
+  RETURNING id, person_id, kind
 ), rungs AS (
   INSERT INTO delivery (county, notice_id, rung, channel, priority, state, not_before, lease_owner, attempts,
                         account, openid, msgid, trail)
@@ -190,7 +191,7 @@ def planned_by_night(pack: Pack) -> list[NoticePolicy]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A line of this kind is spoken of by this step of a notice from one day against its due date to another."""
+    """A line of this kind is spoken of by this step of a notice on these days against its due date."""
 
     kind: str
     line: str

@@ -155,18 +155,6 @@ def windows(steps: Steps, until_day: int) -> list[Window]:
     ]
 
 
-def steps_by_day(steps: Steps, until_day: int) -> list[tuple[int, int]]:
-    """(day, step): the step that may go out on each day against the due date, days without one left out.
-
-    What a set of lines is joined with: equality finds the step. Clause: S11.2, S11.6.
-    """
-    return [
-        (day, window.step)
-        for window in windows(steps, until_day)
-        for day in range(window.first_day, window.last_day + 1)
-    ]
-
-
 def step_day(due_on: date, step: int) -> date:
     """The day a step is meant for. Clause: S11.2."""
     return due_on + timedelta(days=step)

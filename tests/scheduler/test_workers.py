@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,11 @@ async def put(*jobs: Job) -> None:
 async def queue() -> list[tuple[str, str, int]]:
     rows = await database.fetch("SELECT entrypoint, status::text, attempts FROM pgqueuer ORDER BY id")
     return [tuple(row) for row in rows]
+
+
+async def until(holds: Callable[[list[tuple[str, str, int]]], bool]) -> None:
+    while not holds(await queue()):  # noqa: ASYNC110 - what another process's table says has no event
+        await asyncio.sleep(0.02)
 
 
 async def ready_again() -> None:
@@ -155,21 +161,14 @@ async def test_a_worker_that_is_at_a_part_leaves_the_other_parts_to_its_colleagu
     await put(*[Job("run_part", {"part": str(part)}) for part in range(7)])
     working = [asyncio.create_task(workers.work(world.runtime, stop, {"run_part": slow}))]
     async with asyncio.timeout(20):
-        while await statuses("picked") < workers.PARTS_IN_HAND:
-            await asyncio.sleep(0.02)
+        await until(lambda rows: sum(status == "picked" for _, status, _ in rows) == workers.PARTS_IN_HAND)
         working.append(asyncio.create_task(workers.work(world.runtime, stop, {"run_part": quick})))
-        while await statuses("queued"):
-            await asyncio.sleep(0.02)
+        await until(lambda rows: all(status == "picked" for _, status, _ in rows))
         go_on.set()
-        while await queue():
-            await asyncio.sleep(0.02)
+        await until(lambda rows: not rows)
         stop.set()
         await asyncio.gather(*working)
     assert done == {"slow": workers.PARTS_IN_HAND, "quick": 7 - workers.PARTS_IN_HAND}
-
-
-async def statuses(status: str) -> int:
-    return [row[1] for row in await queue()].count(status)
 
 
 async def test_a_second_deliver_job_only_makes_the_first_look_again(
