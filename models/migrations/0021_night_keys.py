@@ -21,5 +21,5 @@ _DOWN = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0019_watch")]
+    dependencies = [("models", "0020_privacy")]
     operations = [ops.RunSQL(";\n".join(_UP), ";\n".join(_DOWN))]
