@@ -109,7 +109,7 @@ _NOTHING: Mapping[str, Any] = {}
 _LONG_ENOUGH = 6  # a text answer of this many signs may hold other answers too
 _SURE = frozenset({"是", "是的", "确定", "确认", "对", "对的", "嗯", "1"})
 _WARNINGS = (
-    "请不要发密码或验证码！我们从来不问这些，谁要都别给。刚才那条没有保存。",
+    "请不要发密码、验证码或银行卡号！我们从来不问这些，谁要都别给。刚才那条没有保存。",
     "又像是密码或验证码，没有保存。有人让您发的话，可能是骗子，请先给家里人或村干部打电话。",
 )
 _WARNED_AGAIN = "密码、验证码谁要都别给。刚才那条没有保存，已经请工作人员联系您。（第{count}条没看明白）"

@@ -44,6 +44,8 @@ _TO = re.compile(r"(?P<sign>成|为|到|是|[:：,，])")
 
 _SECRET_WORD = r"(?:密码|验证码|校验码|动态码|口令|短信码|取款码|支付码)"  # noqa: S105 - words to look for
 _SECRET = re.compile(rf"{_SECRET_WORD}\D{{0,8}}[0-9A-Za-z]{{4,}}|[0-9A-Za-z]{{4,}}\D{{0,8}}{_SECRET_WORD}")
+_CARD = re.compile(r"(?<![0-9A-Za-z])[3-9]\d{15,18}(?![0-9A-Za-z])")
+_ID_NUMBER = re.compile(r"[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4}")
 _TOKEN = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[!-~]{6,20}")
 _TAKES_FIGURES = frozenset({"money", "int", "term", "rate", "date", "phone", "idcard"})
 
@@ -104,13 +106,32 @@ def _named(form: Form, rest: str) -> Command | None:
     return None
 
 
+def tells_secret(text: str) -> bool:
+    """True for what is secret wherever it is said: a word for a code with the code, a bank card. S18.8."""
+    said = spoken.tidy(text)
+    return bool(_SECRET.search(said)) or _holds_card(said)
+
+
+def _holds_card(said: str) -> bool:
+    """16 to 19 digits with the check digit of a card; 18 digits with a birthday in them are an ID number."""
+    found = _CARD.findall(said.replace("-", ""))
+    return any(_luhn(number) for number in found if not _ID_NUMBER.fullmatch(number))
+
+
+def _luhn(number: str) -> bool:
+    doubled = [int(digit) * 2 for digit in number[-2::-2]]
+    return (sum(map(int, number[-1::-2])) + sum(each - 9 * (each > 9) for each in doubled)) % 10 == 0
+
+
 def looks_secret(text: str, field: Field | None) -> bool:
-    """True for a message that looks like a password or a one-time code where none is asked for. S18.8."""
+    """True for what looks like a password, a one-time code or a card where none is asked for. S18.8."""
     said = spoken.tidy(text)
     if _SECRET.search(said):
         return True
     if field is not None and (field.digits or field.kind in _TAKES_FIGURES):
         return False
+    if _holds_card(said):
+        return True
     if said.isdecimal() and said.isascii():
         return 4 <= len(said) <= 8 and not said.endswith("00")
     return bool(_TOKEN.fullmatch(said)) and not re.fullmatch(r"\d{17}[Xx]|\d+(?:\.\d+)?[wWkK]", said)

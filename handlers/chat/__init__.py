@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from actions.access import STAFF_ROLES
 from bot import spoken
+from bot.dialog_commands import tells_secret
 from bot.wechat.inbound import Incoming
 from handlers.chat import apply, confirm, events, loans, menu, promise, repay, status, tasks
 from handlers.chat.talk import ChatRoute, ChatTurn, Record
@@ -111,6 +112,7 @@ CHAT_ROUTES: tuple[ChatRoute, ...] = (
 )
 
 UNCLEAR = ChatRoute("", pure=menu.unclear)
+SECRET = ChatRoute("", pure=menu.secret)
 _NOTHING = ChatRoute("nothing", record=events.nothing)
 _PERSONAL_EVENTS = frozenset({"scan", "click"})
 """Events that somebody waits for an answer to; others that no row names are kept and acknowledged."""
@@ -153,11 +155,19 @@ def choose(turn: ChatTurn) -> ChatRoute:
         current = None
     if incoming.kind not in ("text", "voice"):
         return current or _open(_KINDS.get(incoming.kind, ()), turn) or UNCLEAR
+    if tells_secret(incoming.text) and (current is None or not _minds_secrets(turn)):
+        return SECRET
     said = spoken.bare(incoming.text) if len(incoming.text) <= _PUNCTUATION_LIMIT else ""
     named = _open(_WORDS.get(said, ()), turn)
     if current is not None and current.grabs:
         return named if named is not None and said in named.anywhere else current
     return named or _by_pattern(said, turn) or current or UNCLEAR
+
+
+def _minds_secrets(turn: ChatTurn) -> bool:
+    """Whether a form is being filled in, which warns by itself and knows what it has asked for. S18.8."""
+    where = turn.where
+    return where.conversation in ("apply", confirm.NAME) or "form" in where.data
 
 
 def _for_event(turn: ChatTurn) -> ChatRoute:

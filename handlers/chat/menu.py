@@ -65,6 +65,11 @@ def unclear(turn: ChatTurn) -> ChatOutcome:
     return say(with_links("\n".join(lines), choices_for(turn.actor)))
 
 
+def secret(_turn: ChatTurn) -> ChatOutcome:
+    """A code, a password or a card number outside a form: a warning, and nothing is kept. Clause: S18.8."""
+    return ChatOutcome(Text(texts.SECRET), keep_body=False)
+
+
 async def human(turn: ChatTurn) -> ChatOutcome:
     """人工: somebody gets a task to call; asked twice, it is one task. Clause: S18.3."""
     return await _call(turn, "asked")
@@ -93,6 +98,8 @@ async def _call(turn: ChatTurn, reason: Reason) -> ChatOutcome:
 async def phone(turn: ChatTurn) -> ChatOutcome:
     """The number to call somebody under who asked for a person. Clause: S18.3."""
     said = spoken.digits(turn.said)
+    if looks_secret(turn.said, None):
+        return unclear(turn)
     if not (said.isascii() and said.isdigit()):
         return replace(unclear(turn), where=IDLE)
     await contacts.leave_phone(turn.actor, said, turn.now)

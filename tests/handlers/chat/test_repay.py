@@ -227,3 +227,18 @@ async def test_what_sounds_alike_leads_where_it_did(
     """S18.4: a question is no promise."""
     assert answer in await phone("o-zhang").say(said)
     assert await Promise.all().count() == 0
+
+
+async def test_a_code_or_a_card_is_not_kept_in_the_middle_of_a_conversation(
+    phone: Phones, loan: Loan
+) -> None:
+    """S18.8: the warning comes, and the conversation goes on where it was."""
+    zhang = phone("o-zhang")
+    await zhang.say("我还了")
+    for words in ("从6222 0212 3456 7890 128还的", "短信验证码是 482913"):
+        assert "请不要发密码" in await zhang.say(words)
+    assert "还了多少钱" in await zhang.picture("media-1")
+    await zhang.say("人工")
+    assert "请不要发密码" in await zhang.say("482913")
+    kept = await database.fetch("SELECT body_sealed IS NULL AS gone, note FROM inbox WHERE note <> ''")
+    assert [(row["gone"], row["note"]) for row in kept] == [(True, "not_kept")] * 3

@@ -173,7 +173,16 @@ async def test_a_turn_with_consequences_has_them_once_q1(phone: Phones, clients:
     assert len(await rows()) == 1
 
 
-@pytest.mark.parametrize("words", ["我的密码是abc12345", "验证码 482913", "482913"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "我的密码是abc12345",
+        "验证码 482913",
+        "482913",
+        "6222 0212 3456 7890 128",
+        "我的卡 6222021234567890128",
+    ],
+)
 async def test_a_password_is_not_kept_and_answered_with_a_warning_s18_8(phone: Phones, words: str) -> None:
     """S18.8: outside a form and inside one."""
     somebody = phone()
