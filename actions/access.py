@@ -6,8 +6,11 @@ region it names and everything below it: a county code covers its towns, a town 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
 
 from tortoise.expressions import Q
 
@@ -28,6 +31,32 @@ STAFF_ROLES = (
     "case_officer",
     "administrator",
 )
+
+
+class Scope(StrEnum):
+    """Which rows somebody sees by a right. A post reaches the region it names and everything below it."""
+
+    OWN = "own"
+    """What is about oneself, or what one handed in."""
+    TASK = "task"
+    """What is a task of one of his posts: its role, region and, where the task names one, its body."""
+    REGION = "region"
+    """What lies in the region of his post."""
+    BODY = "body"
+    """What lies in the region of his post and is his bank's or guarantor's."""
+    COUNTY = "county"
+    """Everything of the county."""
+
+
+_IN_REGION = dict.fromkeys(("cadre", "town_clerk", "county_clerk", "case_officer"), Scope.REGION)
+APPLICATION_READERS: Mapping[str, Scope] = MappingProxyType(
+    _IN_REGION | dict.fromkeys(("loan_officer", "bank_officer", "guarantor_officer"), Scope.BODY)
+)
+"""Who sees an application that is not his own; a role that is not named sees none. Clause: S17.2."""
+LOAN_READERS: Mapping[str, Scope] = MappingProxyType(
+    _IN_REGION | dict.fromkeys(("bank_officer", "guarantor_officer"), Scope.BODY)
+)
+"""Who sees a loan that is not his own, and what hangs on it. Clause: S17.2."""
 
 
 @dataclass(frozen=True)
@@ -177,14 +206,21 @@ def _may_see(actor: Actor, application: LoanApplication) -> bool:
 
 
 def _post_sees(post: HeldPost, application: LoanApplication) -> bool:
-    routed_to = {
+    bodies = {
         "loan_officer": application.acquiring_bank_id,
         "bank_officer": application.partner_bank_id,
         "guarantor_officer": application.guarantor_id,
     }
-    if post.role in routed_to and routed_to[post.role] != post.organisation_id:
+    return _reaches(post, APPLICATION_READERS, application.village, bodies)
+
+
+def _reaches(
+    post: HeldPost, readers: Mapping[str, Scope], village: str, bodies: Mapping[str, int | None]
+) -> bool:
+    scope = readers.get(post.role)
+    if scope is None or not post.covers(village):
         return False
-    return post.role != "administrator" and post.covers(application.village)
+    return scope is not Scope.BODY or bodies[post.role] == post.organisation_id
 
 
 async def access_loan(actor: Actor, key: str) -> Loan:
@@ -193,16 +229,19 @@ async def access_loan(actor: Actor, key: str) -> Loan:
     Clause: S17.2.
     """
     loan = await Loan.get_or_none(key=key, county=actor.county)
-    if loan is None:
+    if loan is None or (loan.borrower_id != actor.person_id and not posts_for_loan(actor, loan)):
         raise NotFound("没有找到这笔贷款。")
-    for post in actor.posts:
-        bodies = {"bank_officer": loan.bank_id, "guarantor_officer": loan.guarantor_id}
-        allowed = bodies.get(post.role, post.organisation_id) == post.organisation_id
-        if allowed and post.role not in ("administrator", "loan_officer") and post.covers(loan.village):
-            return loan
-    if loan.borrower_id == actor.person_id:
-        return loan
-    raise NotFound("没有找到这笔贷款。")
+    return loan
+
+
+def posts_for_loan(actor: Actor, loan: Loan, *roles: str) -> list[HeldPost]:
+    """The posts by which the actor sees a loan, of these roles where some are named. Clause: S17.2."""
+    bodies = {"bank_officer": loan.bank_id, "guarantor_officer": loan.guarantor_id}
+    return [
+        post
+        for post in actor.posts
+        if (not roles or post.role in roles) and _reaches(post, LOAN_READERS, loan.village, bodies)
+    ]
 
 
 def sees_slip(actor: Actor, slip: RepaymentSlip) -> bool:

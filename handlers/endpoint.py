@@ -26,6 +26,7 @@ from handlers.errors import HttpError, invalid, json_response, refused_by_rule
 from handlers.keys import RUNTIME
 from handlers.limits import JSON_BYTES, Limit, count, read_body
 from handlers.login import actor_of
+from handlers.rights import Right
 from policies import Pack
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -92,12 +93,12 @@ class Endpoint:
     method: str
     path: str
     work: Callable[..., Awaitable[Any]]
+    right: Right
     body: TypeAdapter[Any] | None
     query: type[BaseModel] | None
     answer: TypeAdapter[Any] | None
     path_names: tuple[str, ...]
     status: int = 200
-    public: bool = False
     idempotent: bool = False
     headers: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
@@ -113,7 +114,10 @@ class Endpoint:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Check who asks and what, do it – once, where it is a POST – and answer."""
         runtime = request.app[RUNTIME]
-        actor = NOBODY if self.public else await actor_of(request)
+        actor = NOBODY
+        if not self.right.public:
+            actor = await actor_of(request)
+            self.right.check(actor)
         key = self._idempotency_key(request)
         arguments = self._path(request)
         if self.query is not None:
@@ -221,29 +225,31 @@ def endpoint(
     method: str,
     path: str,
     work: Callable[..., Awaitable[Any]],
+    right: Right,
     *,
     status: int = 200,
-    public: bool = False,
     once: bool | None = None,
     headers: tuple[str, ...] = (),
     errors: tuple[int, ...] = (),
     raw: str = "",
     files: tuple[str, ...] = (),
 ) -> Endpoint:
-    """Read the signature of `work`. `once`: whether an Idempotency-Key is needed (default: on every POST)."""
+    """Read the signature of `work`. `right`: who may call it.
+
+    `once`: whether an Idempotency-Key is needed (default: on every POST).
+    """
     signature = inspect.signature(work, eval_str=True)
     names = tuple(re.findall(r"{(\w+)}", path))
     body = signature.parameters.get("body")
     query = signature.parameters.get("query")
     answer = _json_part(signature.return_annotation)
     return Endpoint(
-        method, path, work,
+        method, path, work, right,
         body=TypeAdapter(body.annotation) if body else None,
         query=query.annotation if query else None,
         answer=None if answer is None or raw == "file" else TypeAdapter(answer),
         path_names=names,
         status=204 if answer is None else status,
-        public=public,
         idempotent=method == "POST" if once is None else once,
         headers=headers,
         errors=errors,

@@ -100,7 +100,8 @@ class _Schemas:
 
 def errors_of(endpoint: Endpoint) -> list[int]:
     """Every status of 400 and above this endpoint may answer with."""
-    found = {429, 500, 503, *endpoint.errors} if endpoint.public else {401, 500, 503, *endpoint.errors}
+    public = endpoint.right.public
+    found = {500, 503, *endpoint.errors, 429 if public else 401}
     if endpoint.body is not None or endpoint.raw == "upload":
         found |= {400, 408, 413, 415, 422}
     if endpoint.query is not None:
@@ -109,7 +110,7 @@ def errors_of(endpoint: Endpoint) -> list[int]:
         found |= {404, 422}
     if endpoint.idempotent:
         found |= {400, 409, 422}
-    if endpoint.method != "GET" and not endpoint.public:
+    if not public and (endpoint.method != "GET" or not endpoint.right.about):
         found |= {403}
     return sorted(found)
 
@@ -127,7 +128,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     }
     if rest.strip():
         operation["description"] = re.sub(r"\s+", " ", rest).strip()
-    if endpoint.public:
+    if endpoint.right.public:
         operation["security"] = []
     if body := _request_body(endpoint, schemas):
         operation["requestBody"] = body

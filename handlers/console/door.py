@@ -1,8 +1,8 @@
 """The door of the console: who is at the desk, and that what a page sends was sent by that page.
 
-    web.get("/console/tasks", desk_page(tasks.inbox)),
-    web.post("/console/tasks/{key}", desk_page(tasks.decide)),
-    web.get("/console/audit", desk_page(audit.listed, "audit_administrator")),
+    web.get("/console/tasks", desk_page(tasks.inbox, rights.TASKS)),
+    web.post("/console/tasks/{key}", desk_page(tasks.decide, rights.TASK_OF_POST)),
+    web.get("/console/audit", desk_page(audit.listed, rights.AUDIT)),
 
 `/api/v1` is served below /console as well, with the desk's session: `/console/api/v1/tasks`.
 """
@@ -15,7 +15,6 @@ from urllib.parse import quote
 from aiohttp import web
 
 from actions import sessions
-from actions.access import require_staff
 from handlers.errors import HttpError
 from handlers.keys import RUNTIME
 from handlers.login import (
@@ -27,14 +26,15 @@ from handlers.login import (
     csrf_token,
 )
 from handlers.pages.base import Viewer, Work
+from handlers.rights import Right, governed
 
 CSRF_FIELD = "csrf"
 LOGIN = "/console/login"
 _FORM_BYTES = 64 * 1024
 
 
-def desk_page(work: Work, *roles: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A page or a form of the console for an officer who is logged in, of one of `roles` if any are named.
+def desk_page(work: Work, right: Right) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A page or a form of the console for an officer who is logged in and whom the right names.
 
     Anybody else is sent to log in and comes back; what a script asks for (htmx, fetch) is answered 401. What
     changes something must carry the session's CSRF token, as a header or as the field `csrf` of its form.
@@ -50,12 +50,11 @@ def desk_page(work: Work, *roles: str) -> Callable[[web.Request], Awaitable[web.
         if request.method not in ("GET", "HEAD"):
             check_origin(request)
             check_csrf(token, request.headers.get(CSRF_HEADER) or await _csrf_field(request))
-        if roles:
-            require_staff(actor, *roles)
+        right.check(actor)
         return await work(Viewer(request, runtime, actor, csrf_token(token), runtime.now()))
 
     serve.__doc__ = work.__doc__
-    return serve
+    return governed(serve, right)
 
 
 def _to_login(request: web.Request) -> Exception:

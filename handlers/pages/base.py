@@ -24,6 +24,7 @@ from bot.runtime import Runtime
 from handlers.keys import ERROR_PAGE, RUNTIME
 from handlers.login import cookie_name, csrf_token
 from handlers.pages import assets
+from handlers.rights import Right, governed
 from policies import Pack
 from rules.application import percent, yuan
 
@@ -67,8 +68,8 @@ class Viewer:
 Work = Callable[[Viewer], Awaitable[web.StreamResponse]]
 
 
-def page(work: Work) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A page for who is logged in; anybody else is sent to log in and comes back to it."""
+def page(work: Work, right: Right) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A page for those whom the right names; who is not logged in is sent to log in and comes back to it."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         runtime = request.app[RUNTIME]
@@ -77,10 +78,11 @@ def page(work: Work) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
             actor = await sessions.actor_for_token(token, runtime.now(), runtime.today(), "page")
         except sessions.NotLoggedIn:
             raise web.HTTPFound(f"/m/login?to={quote(request.path_qs, safe='')}") from None
+        right.check(actor)
         return await work(Viewer(request, runtime, actor, csrf_token(token), runtime.now()))
 
     serve.__doc__ = work.__doc__
-    return serve
+    return governed(serve, right)
 
 
 def render(viewer: Viewer, template: str, **values: Any) -> web.Response:

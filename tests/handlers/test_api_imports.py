@@ -56,7 +56,7 @@ async def test_an_officers_file_is_worked_off_by_a_worker_and_can_be_followed(wo
     for person in ("zhang", "chen", "sun"):
         other = await world.login(person)
         assert (await other.get(f"{PATH}/{made['key']}"))[0] == 404
-        assert (await upload(other, "loans", b"x", f"of-{person}"))[0] == 422
+        assert (await upload(other, "loans", b"x", f"of-{person}"))[0] == 403
     stranger = await world.login("tao", "far")
     assert (await stranger.get(f"{PATH}/{made['key']}"))[0] == 404
 
@@ -80,7 +80,7 @@ async def test_an_officers_file_is_worked_off_by_a_worker_and_can_be_followed(wo
     assert float(str(found["JJ0002"][13])) > 80, "since the settlement of March"
     assert sheets["汇总"][-1][0] == "合计"
     clerk = await world.login("zhang")
-    assert (await clerk.get("/api/v1/feedback", params={"month": "2026-06"}))[0] == 422
+    assert (await clerk.get("/api/v1/feedback", params={"month": "2026-06"}))[0] == 403
     assert (await officer.get("/api/v1/feedback", params={"month": "2026-13"}))[0] == 422
 
 

@@ -285,7 +285,7 @@ async def test_the_whole_online_route_runs_through_the_interface(world: World) -
     assert len(await fetch("SELECT 1 FROM repayment")) == 1
     farmer = await world.relogin("zhang")
     status, body = await farmer.post(path, {**paid, "serial": "S2"})
-    assert (status, body["error"]["code"]) == (422, "not_allowed")
+    assert (status, body["error"]["code"]) == (404, "not_found")
 
     path = f"/api/v1/loans/{loan['key']}"
     status, quote = await farmer.get(f"{path}/payoff", params={"on": "2027-02-10"})

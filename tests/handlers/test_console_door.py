@@ -11,6 +11,8 @@ from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from actions import console_sessions, sessions
+from actions.access import Scope
+from handlers import rights
 from handlers.console.door import desk_page
 from handlers.login import csrf_token
 from handlers.pages.base import Viewer
@@ -19,6 +21,7 @@ from models.people import Person, Post
 from tests.handlers.api_world import NOW, World
 
 COOKIE = "tianxin-console"
+CENTRE = rights.Right({"county_clerk": Scope.COUNTY})
 
 
 async def who(viewer: Viewer) -> web.Response:
@@ -30,9 +33,9 @@ async def desk(world: World) -> AsyncIterator[TestClient[Any, Any]]:
     app = create_app(world.runtime)
     app.add_routes(
         [
-            web.get("/console/who", desk_page(who)),
-            web.post("/console/who", desk_page(who)),
-            web.get("/console/centre", desk_page(who, "county_clerk")),
+            web.get("/console/who", desk_page(who, rights.GENERAL)),
+            web.post("/console/who", desk_page(who, rights.GENERAL)),
+            web.get("/console/centre", desk_page(who, CENTRE)),
         ]
     )
     jar = CookieJar(unsafe=True)
@@ -120,7 +123,7 @@ async def test_what_changes_something_brings_its_pages_token(desk: TestClient[An
 
 async def test_a_page_of_a_role_is_closed_to_others(desk: TestClient[Any, Any]) -> None:
     await seated(desk, "bank_officer")
-    assert (await desk.get("/console/centre")).status == 422
+    assert (await desk.get("/console/centre")).status == 403
     await seated(desk)
     assert (await desk.get("/console/centre")).status == 200
 

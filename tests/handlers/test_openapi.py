@@ -104,7 +104,7 @@ def test_the_error_has_code_rule_message_and_field() -> None:
 async def test_nothing_is_done_or_told_without_a_token(world: World) -> None:
     """S17.2"""
     for each in API:
-        if not each.public:
+        if not each.right.public:
             answer = await world.client.request(
                 each.method, example(each.path), json={} if each.body else None
             )

@@ -370,16 +370,17 @@ async def test_the_page_of_a_disbursement_offers_every_method_with_its_meaning(
 
 async def test_pages_are_only_read_and_every_one_is_here(world: World, browsers: Any) -> None:
     assert {route.method for route in PAGES} == {"GET"}
-    browser = await browsers()
+    browser, officer = await browsers(), await browsers("chen")
     for path in OWN_PAGES:
-        assert (await browser.get(path))[0] == 200, path
+        assert (await officer.get(path))[0] == 200, path
+        assert (await browser.get(path))[0] == (403 if path == "/m/tasks" else 200), path
     assert (await browser.get("/m"))[0] == 200
 
 
 async def test_the_page_of_corrections_is_the_centres(browsers: Any) -> None:
     """S17.1, S17.2"""
     assert (await (await browsers("liu")).get("/m/bindings"))[0] == 200
-    assert (await (await browsers("wang")).get("/m/bindings"))[0] == 422
+    assert (await (await browsers("wang")).get("/m/bindings"))[0] == 403
 
 
 async def test_assets_are_packed_and_kept_for_ever_under_the_name_of_their_content(world: World) -> None:

@@ -1,0 +1,161 @@
+"""Who may call a route, on which object, within which scope, and whether personal data is shown. S17.2
+
+Each route names one right in its row of `handlers.routes`; a route without one is not served: the application
+does not start. The edge refuses whom the right does not name before anything is looked at. Which rows he
+sees is decided by the door of the object (`actions.access`); tests/handlers/test_matrix.py holds both against
+each other for every role, route and object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from aiohttp import web
+
+from actions.access import APPLICATION_READERS, LOAN_READERS, STAFF_ROLES, Actor, Scope
+from bot.errors import NotFound
+from handlers.errors import HttpError
+
+ANYBODY = "anybody"
+"""Whoever is logged in, with a post or without one."""
+Shows = Literal["nothing", "own", "masked", "whole"]
+"""Personal data in the answer: none, one's own, that of others masked, or that of others in full."""
+_STAFF_ONLY = "这项操作需要相应岗位的工作人员来做。"
+
+
+@dataclass(frozen=True)
+class Right:
+    """One right: role (or ANYBODY) -> within which scope; `about`: what the key in the path names."""
+
+    who: Mapping[str, Scope]
+    about: str = ""
+    shows: Shows = "masked"
+    public: bool = False
+    """Without a login."""
+
+    def admits(self, actor: Actor) -> bool:
+        """Whether the actor holds, today, a post that this right names."""
+        return ANYBODY in self.who or not actor.roles.isdisjoint(self.who)
+
+    def check(self, actor: Actor) -> None:
+        """Raises NotFound for the route of an object, which must look absent, else HttpError 403."""
+        if self.admits(actor):
+            return
+        if self.about:
+            raise NotFound
+        raise HttpError(403, rule="S17.1", message=_STAFF_ONLY)
+
+
+def _of(scope: Scope, *roles: str) -> Mapping[str, Scope]:
+    return MappingProxyType(dict.fromkeys(roles, scope))
+
+
+OWN, TASK, REGION, BODY, COUNTY = Scope
+_STAFF_IN_REGION = ("cadre", "town_clerk", "county_clerk", "case_officer")
+_ANYBODY = _of(OWN, ANYBODY)
+_ASK_BUREAUS = ("loan_officer", "bank_officer", "guarantor_officer", "county_clerk")
+_BANK = _of(BODY, "bank_officer")
+_CENTRE = _of(COUNTY, "county_clerk", "administrator")
+
+EVERYBODY = Right(_ANYBODY, shows="nothing", public=True)
+"""The public: nobody is asked who he is."""
+PLATFORM = Right(_ANYBODY, shows="own", public=True)
+"""WeChat, by its signature; within it each person by his openid."""
+MYSELF = Right(_ANYBODY, shows="own")
+"""Whatever is about oneself, and what one handed in oneself."""
+GENERAL = Right(_ANYBODY, shows="nothing")
+"""The same for everybody who is logged in: forms, words."""
+STAFF = Right(_of(OWN, *STAFF_ROLES), shows="whole")
+"""Of one's own organisation: to whom one may delegate, and what one has delegated."""
+DELEGATION = Right(_of(OWN, *STAFF_ROLES), "delegation", shows="whole")
+
+DESK_LOGIN = Right(_of(OWN, *STAFF_ROLES), shows="nothing")
+"""The picture of a desk that waits for somebody to scan it; that it is there everybody sees."""
+
+MY_DRAFT = Right(_ANYBODY, "draft", shows="own")
+MY_CLAIM = Right(_ANYBODY, "claim", shows="masked")
+MY_APPLICATION = Right(_ANYBODY, "application", shows="own")
+APPLICATION = Right({**_ANYBODY, **APPLICATION_READERS}, "application")
+CREDIT_QUERY = Right(
+    _of(BODY, "loan_officer", "bank_officer", "guarantor_officer"), "application", shows="whole"
+)
+"""By the applicant's authorisation alone, for its purpose (S6.6)."""
+CREDIT_QUERIES = Right({**_ANYBODY, **CREDIT_QUERY.who}, "application", shows="whole")
+FILE = Right({**_ANYBODY, **APPLICATION_READERS, **LOAN_READERS, "bank_officer": BODY}, "file", shows="whole")
+"""One's own, those of an application, a slip or a visit that one sees."""
+
+TASKS = Right(_of(TASK, *STAFF_ROLES))
+TASK_OF_POST = Right(_of(TASK, *STAFF_ROLES), "task")
+CONTACT = Right(_of(TASK, *STAFF_ROLES), "task", shows="whole")
+"""Name and number of whom one must reach: only while the task is open, every look is noted."""
+VISIT = Right(_of(TASK, *STAFF_ROLES), shows="nothing")
+
+LOAN = Right({**_ANYBODY, **LOAN_READERS}, "loan")
+LOAN_OF_BORROWER = Right(_ANYBODY, "loan", shows="own")
+LOAN_OF_BANK = Right(_BANK, "loan")
+LOAN_OF_STAFF = Right(LOAN_READERS, "loan")
+LOAN_WARNED = Right(
+    {
+        role: LOAN_READERS[role]
+        for role in ("bank_officer", "guarantor_officer", "county_clerk", "town_clerk")
+    },
+    "loan",
+)
+SLIP = Right(
+    {**_ANYBODY, "bank_officer": BODY, "guarantor_officer": BODY, "county_clerk": REGION}, "slip", shows="own"
+)
+SLIPS = Right({"bank_officer": BODY, "guarantor_officer": BODY, "county_clerk": REGION}, shows="nothing")
+
+REPORTS = Right({**_of(REGION, "cadre", "town_clerk", "county_clerk"), **_BANK}, shows="nothing")
+REPORT = Right(REPORTS.who, "report", shows="nothing")
+REPORT_LOANS = Right(REPORTS.who, "report")
+RISK = Right(LOAN_READERS)
+DISPOSAL = Right(LOAN_READERS, "disposal", shows="whole")
+DISPOSAL_OF_BANK = Right(_BANK, "disposal", shows="whole")
+DEFAULTER = Right(LOAN_READERS, "defaulter")
+DEFAULTER_OF_CENTRE = Right(_of(REGION, "county_clerk"), "defaulter")
+VISIT_PLANS = Right({**_of(REGION, *_STAFF_IN_REGION), **_BANK}, shows="nothing")
+REGION_REPORT = Right(_of(REGION, "county_clerk", "town_clerk"), shows="nothing")
+
+IMPORTS = Right(_BANK)
+IMPORT = Right(_BANK, "import")
+FEEDBACK = Right({**_BANK, **_of(REGION, "county_clerk", "town_clerk")})
+FILINGS = Right({**_BANK, "guarantor_officer": BODY, "county_clerk": COUNTY}, shows="nothing")
+FILING = Right(FILINGS.who, "filing")
+FILING_OF_BANK = Right(_BANK, "filing")
+
+TOLD = Right(_of(REGION, "county_clerk", "administrator"), "person", shows="whole")
+DELIVERIES = Right(_of(REGION, "county_clerk", "administrator", "town_clerk"), shows="nothing")
+BINDINGS = Right(_CENTRE)
+AUDIT = Right(_of(COUNTY, "administrator"), "trail")
+"""Who did what: for everybody else there is no such page."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def governed(handler: Handler, right: Right) -> Handler:
+    """A plain handler with its right written on it."""
+    handler.right = right  # type: ignore[attr-defined]
+    return handler
+
+
+def right_of(handler: Any) -> Right | None:
+    """The right of a route's handler: of an endpoint, a page, or what `governed` says."""
+    found = getattr(getattr(handler, "__self__", handler), "right", None)
+    return found if isinstance(found, Right) else None
+
+
+def require_rights(app: web.Application) -> None:
+    """Raises TypeError naming each route of the application that nobody said who may call."""
+    without = [
+        f"{route.method} {route.resource.canonical if route.resource else '?'}"
+        for route in app.router.routes()
+        if right_of(route.handler) is None
+    ]
+    if without:
+        raise TypeError(
+            f"no right: {', '.join(without)}. Name one of handlers/rights.py in the row of handlers/routes.py"
+        )
