@@ -31,6 +31,7 @@ ACTION_WORDS: Mapping[str, str] = MappingProxyType(
         "view_audit": "查看操作记录",
         "open_figure": "看报表里的明细",
         "export": "导出名单",
+        "find_person": "按姓名或证件查人",
         "credit_query": "查询信用信息",
         "credit_query_refused": "想查信用信息，没有让查",
         "submit": "提交申请",

@@ -140,8 +140,8 @@ async def _write(
         "person",
         records=[_person(pack.county, plan, people + at, now) for at, plan in enumerate(batch)],
         columns=[
-            "id", "county", "key", "name_sealed", "id_number_sealed", "id_number_index", "phone_sealed",
-            "phone_index", "village", "detailed_notices", "created_at",
+            "id", "county", "key", "name_sealed", "name_index", "id_number_sealed", "id_number_index",
+            "phone_sealed", "phone_index", "village", "detailed_notices", "created_at",
         ],
     )  # fmt: skip
     lines = [_lines(plan, on) for plan in batch]
@@ -193,6 +193,7 @@ def _person(county: str, plan: Plan, person_id: int, now: datetime) -> tuple[obj
         county,
         key,
         seal_text(name, "person", "name", key),
+        blind_index("name", name),
         seal_text(id_number, "person", "id_number", key),
         blind_index("id_number", id_number),
         seal_text(phone, "person", "phone", key),

@@ -277,8 +277,8 @@ class LoanRows:
             "person",
             records=[self._person(person, person.made_from) for person in people if person.made_from],
             columns=[
-                "id", "county", "key", "name_sealed", "id_number_sealed", "id_number_index", "phone_sealed",
-                "phone_index", "village", "detailed_notices", "created_at",
+                "id", "county", "key", "name_sealed", "name_index", "id_number_sealed", "id_number_index",
+                "phone_sealed", "phone_index", "village", "detailed_notices", "created_at",
             ],
         )  # fmt: skip
 
@@ -289,6 +289,7 @@ class LoanRows:
             self._scope.county,
             key,
             seal_text(given.name, "person", "name", key),
+            blind_index("name", given.name),
             seal_text(given.id_number, "person", "id_number", key),
             given.index,
             seal_text(phone, "person", "phone", key) if phone else None,

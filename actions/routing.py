@@ -83,6 +83,7 @@ def set_progress(application: LoanApplication, progress: Progress, now: datetime
         "visit_round": (application.progress or {}).get("visit_round", 1),
     }
     application.state = progress.state.value
+    application.stage = ",".join(stage.name for stage in open_stages(route_of(application), progress))[:90]
     application.round = progress.round
     application.version += 1
     application.expected_at = expected_at(route_of(application), progress, now)

@@ -30,6 +30,7 @@ MODEL_MODULES = (
     "models.conversation",
     "models.application",
     "models.imports",
+    "models.exports",
     "models.loan",
     "models.arrears",
     "models.collection",

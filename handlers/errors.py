@@ -163,7 +163,9 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 def _is_page(request: web.Request) -> bool:
     wants_page = "application/json" not in request.headers.get("Accept", "")
-    return wants_page and request.path.startswith(("/m/", "/console/")) and "/api/v1/" not in request.path
+    return (
+        wants_page and f"{request.path}/".startswith(("/m/", "/console/")) and "/api/v1/" not in request.path
+    )
 
 
 @web.middleware

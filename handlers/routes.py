@@ -32,7 +32,11 @@ from handlers.api import (
     visits,
     warnings,
 )
+from handlers.console import base as console
+from handlers.console import lists
 from handlers.console import login as desk_login
+from handlers.console import overview as console_overview
+from handlers.console.base import desk
 from handlers.console.door import desk_page
 from handlers.endpoint import endpoint
 from handlers.errors import errors
@@ -253,6 +257,13 @@ CONSOLE_LOGIN = (
     web.post("/console/scan", governed(desk_login.begin_scan, rights.EVERYBODY)),
     web.post("/console/scan/{key}", governed(desk_login.poll_scan, rights.EVERYBODY)),
 )
+CONSOLE = (
+    web.get("/console", desk(console_overview.show, "/console")),
+    web.get("/console/", desk(console_overview.show, "/console")),
+    web.get("/console/live", desk(console_overview.live, "/console")),
+    web.get("/console/find", desk(lists.find, "/console")),
+    *(web.get(f"/console/{name}", desk(lists.listed(name), f"/console/{name}")) for name in lists.PAGES),
+)
 HEALTH = (
     web.get("/healthz", governed(health.healthz, rights.EVERYBODY)),
     web.get("/readyz", governed(health.readyz, rights.EVERYBODY)),
@@ -286,7 +297,9 @@ def create_app(runtime: Runtime) -> web.Application:
     app.add_routes([web.route(each.method, "/console" + each.path, each.serve) for each in DESK_API])
     app.add_routes(PAGES)
     app.add_routes(CONSOLE_LOGIN)
+    app.add_routes(CONSOLE)
     app.add_routes(PLAIN)
     base.set_up(app)
+    console.set_up(app)
     require_rights(app)
     return app

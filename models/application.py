@@ -19,6 +19,8 @@ class LoanApplication(KeyedRow):
 
     number = fields.CharField(max_length=24, unique=True)
     state = fields.CharField(max_length=24)
+    stage = fields.CharField(max_length=90, default="", db_default="")
+    """Names of the stages that may decide now, with commas: written with `progress`."""
     applicant: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
         "models.Person", related_name="applications", on_delete=fields.RESTRICT
     )

@@ -52,6 +52,8 @@ class Person(KeyedRow):
     """A human. Name, ID number and phone are sealed; the blind indexes find equals."""
 
     name_sealed = fields.BinaryField(null=True)
+    name_index = fields.BinaryField(null=True)
+    """Finds who has exactly this name; null: not worked out yet."""
     id_number_sealed = fields.BinaryField(null=True)
     id_number_index = fields.BinaryField(null=True)
     phone_sealed = fields.BinaryField(null=True)
@@ -76,6 +78,7 @@ class Person(KeyedRow):
     @name.setter
     def name(self, value: str) -> None:
         self.name_sealed = seal_text(value, "person", "name", self.key)
+        self.name_index = blind_index("name", value) if value.strip() else None
 
     @property
     def id_number(self) -> str:

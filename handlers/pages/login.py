@@ -27,7 +27,7 @@ from handlers.limits import LOGINS, client_address, count
 from handlers.login import cookie_name, fingerprint, set_cookie
 from handlers.pages.base import message
 
-_OWN_PAGE = re.compile(r"/m/(?:[A-Za-z0-9_-]{1,64}/?){0,4}(?:\?[A-Za-z0-9_=&.-]{0,200})?")
+_OWN_PAGE = re.compile(r"/(?:m/|console/?)(?:[A-Za-z0-9_-]{1,64}/?){0,4}(?:\?[A-Za-z0-9_=&.-]{0,200})?")
 _RANDOM = re.compile(r"[A-Za-z0-9_-]{22}")
 _STATE_SECONDS = 300
 _ACCOUNT_SECONDS = 365 * 86_400

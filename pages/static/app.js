@@ -3,6 +3,8 @@
 window.tx = (() => {
   const csrf = document.querySelector("meta[name=csrf]").content;
 
+  /** At the desk of the console the same interface is served below its own address. */
+  const base = document.querySelector("meta[name=api]")?.content || "";
   const ahead = Number(document.querySelector("meta[name=clock]")?.content || 0);
   /** This moment by the phone's clock; in the demo by the demo's, which is told with the page. */
   const now = () => new Date(Date.now() + ahead);
@@ -31,7 +33,7 @@ window.tx = (() => {
     if (file) headers["Content-Type"] = file.type || "application/octet-stream";
     let answer;
     try {
-      answer = await fetch(path, { method, headers, body: file || (body === undefined ? undefined : JSON.stringify(body)), credentials: "same-origin" });
+      answer = await fetch(base + path, { method, headers, body: file || (body === undefined ? undefined : JSON.stringify(body)), credentials: "same-origin" });
     } catch {
       throw new Refused(0, { error: { code: "offline", message: "没有信号，请到信号好的地方再试。", field: null } });
     }

@@ -1,0 +1,40 @@
+"""The console in a real browser, on a desk and on a phone: nothing is cut off, nothing complains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.actions.report_kit import write_days
+from tests.browser.test_h5_pages import OpenPhone, phone  # noqa: F401 - a fixture
+from tests.handlers.api_world import World
+from tests.handlers.conftest import packs, platform, runtime, world  # noqa: F401 - fixtures
+from tests.handlers.test_api_scope import objects_of
+
+pytestmark = pytest.mark.browser
+
+
+async def look(page: Page, address: str, folder: Path, name: str) -> None:
+    """Open a page, see that nothing is cut off, keep a picture."""
+    await page.goto(address)
+    await expect(page.locator("h1").first).to_be_visible()
+    assert await page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, (name, address)
+    await page.screenshot(path=folder / f"{name}.png", full_page=True, animations="disabled")
+
+
+async def test_the_overview_on_a_desk_and_on_a_phone(
+    phone: OpenPhone,  # noqa: F811
+    world: World,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """S12.5, S16.1"""
+    await objects_of(world)
+    await write_days()
+    desk = await phone("liu", width=1280, height=860)
+    await look(desk, "/console", tmp_path, "overview-desk")
+    await expect(desk.locator(".tile")).to_have_count(2)
+    await expect(desk.locator(".sums li").first).to_contain_text("在办申请")
+    small = await phone("liu")
+    await look(small, "/console", tmp_path, "overview-phone")
