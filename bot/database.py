@@ -40,6 +40,7 @@ MODEL_MODULES = (
     "models.privacy",
     "models.disposal",
     "models.filings",
+    "models.subsidy",
     "models.notice",
     "models.work",
 )

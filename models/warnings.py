@@ -82,7 +82,7 @@ class CreditEvent(Row):
     """Something a borrower did that his credit will be judged by (S7, S11.3).
 
     Kind: missed_settlements (S11.3), over_days and repeated_overdue (S7.3: the line is suspended), defaulter
-    (S12.4). `episode_on` is the due date, or the day, that makes one case of it.
+    (S12.4), misused and falsified (S9.3). `episode_on` is the due date, or the day, that makes it one case.
     """
 
     person_id = fields.BigIntField()

@@ -49,6 +49,13 @@ class Conduct(Frozen):
     ask_working_days: Value[Positive] = Field(description="S11.3 · rules.tasks.deadline")
 
 
+class Misuse(Frozen):
+    """Money that went elsewhere than it was lent for."""
+
+    pay_within_days: Value[Positive] = Field(description="S9.3 · actions.misuse.report")
+    roles: Value[tuple[Role, ...]] = Field(description="S9.3 · actions.misuse.report")
+
+
 class Disposals(Frozen):
     """The list of overdue loans and what is done about each."""
 

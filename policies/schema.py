@@ -112,6 +112,13 @@ class Rates(Frozen):
     guarantee_fee_bp: Value[BasisPoints] = Field(description="S3.5 · rules.application.guarantee_fee_fen")
 
 
+class Subsidies(Frozen):
+    """Interest subsidies, declared by the banks quarter by quarter."""
+
+    due_day: Value[Annotated[int, Field(ge=1, le=28)]] = Field(description="S13.1 · rules.subsidy.due_on")
+    extended: Value[bool] = Field(description="S13.2 · rules.subsidy.spells")
+
+
 class Industry(Frozen):
     """One 主导产业: the code is stored, the name is shown."""
 
@@ -402,6 +409,8 @@ class Contents(Frozen):
     visit_plan: risk.VisitPlan
     filing: risk.Filings
     audit_watch: privacy.AuditWatch
+    subsidy: Subsidies
+    misuse: risk.Misuse
     channels: Channels
     products: dict[str, Product]
     stages: dict[str, StageTable]
@@ -483,6 +492,8 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "visit_plan": risk.VisitPlan,
     "filing": risk.Filings,
     "audit_watch": privacy.AuditWatch,
+    "subsidy": Subsidies,
+    "misuse": risk.Misuse,
     "channels": Channels,
 }
 """Sections of single values: a county replaces a value together with its source."""

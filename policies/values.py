@@ -20,6 +20,7 @@ Role = Literal[
     "bank_officer",
     "guarantor_officer",
     "case_officer",
+    "finance_officer",
     "administrator",
 ]
 
