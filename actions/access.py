@@ -29,6 +29,7 @@ STAFF_ROLES = (
     "bank_officer",
     "guarantor_officer",
     "case_officer",
+    "finance_officer",
     "administrator",
 )
 

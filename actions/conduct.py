@@ -126,7 +126,7 @@ async def run_town(
 
 
 def reason_of(kind: str, pack: Pack, on: date) -> str:
-    """Why, in the words of the borrower. Clause: S7.3, S11.3."""
+    """Why, in the words of the borrower. Clause: S7.3, S9.3, S11.3."""
     held = pack.contents.conduct
     if kind == "over_days":
         return f"有一笔贷款逾期超过{held.over_days.on(on)}天"
@@ -134,6 +134,8 @@ def reason_of(kind: str, pack: Pack, on: date) -> str:
         return f"逾期超过{held.repeated_over_days.on(on)}天，已经有{held.repeated_times.on(on)}次"
     if kind == "defaulter":
         return "有能力还却不还，列入失信名单"
+    if kind in ("misused", "falsified"):
+        return "贷款没用在申请的项目上" if kind == "misused" else "贷款的材料或用途弄虚作假"
     return f"有{held.missed_settlements.on(on)}次利息没按时付"
 
 

@@ -54,6 +54,7 @@ CHANGGE = DemoCounty(
         ("acquiring_bank", "长葛惠农收单银行", "411082000000"),
         ("partner_bank", "长葛合作银行", "411082000000"),
         ("guarantor", "长葛农业担保公司", "411082000000"),
+        ("finance_bureau", "长葛市财政局", "411082000000"),
     ),
     people=(
         DemoPerson("zhang", "张守田", "农户 · 柳庄村"),
@@ -67,6 +68,7 @@ CHANGGE = DemoCounty(
         DemoPerson("liu", "刘芳", "市服务中心", "county_clerk", "长葛市金融扶贫服务中心", "411082000000"),
         DemoPerson("zhao", "赵强", "合作银行 · 客户经理", "bank_officer", "长葛合作银行", "411082000000"),
         DemoPerson("sun", "孙丽", "担保公司", "guarantor_officer", "长葛农业担保公司", "411082000000"),
+        DemoPerson("qian", "钱伟", "财政局", "finance_officer", "长葛市财政局", "411082000000"),
     ),
 )
 
@@ -84,6 +86,7 @@ XINGYI = DemoCounty(
         ("acquiring_bank", "兴义农商行收单部", "522301000000"),
         ("partner_bank", "兴义农商行", "522301000000"),
         ("guarantor", "兴义农业担保公司", "522301000000"),
+        ("finance_bureau", "兴义市财政局", "522301000000"),
     ),
     people=(
         DemoPerson("yang", "杨阿妹", "农户 · 松林村"),
@@ -93,6 +96,7 @@ XINGYI = DemoCounty(
         DemoPerson("long", "龙启明", "市服务中心", "county_clerk", "兴义市金融扶贫服务中心", "522301000000"),
         DemoPerson("tao", "陶静", "农商行 · 客户经理", "bank_officer", "兴义农商行", "522301000000"),
         DemoPerson("wu", "吴刚", "担保公司", "guarantor_officer", "兴义农业担保公司", "522301000000"),
+        DemoPerson("mo", "莫兰", "财政局", "finance_officer", "兴义市财政局", "522301000000"),
     ),
 )
 

@@ -10,6 +10,7 @@ import structlog
 from actions import audit, loan_book, routing
 from actions.access import Actor, access_loan, access_task, family_of
 from actions.applications import refuse
+from actions.misuse import refuse_payment
 from actions.tasks import advance, take
 from bot import database
 from bot.errors import Conflict, RuleRefused
@@ -106,6 +107,7 @@ async def disburse(actor: Actor, task_key: str, given: Disbursement, pack: Pack,
         if known is not None or task.state != "open":
             raise Conflict("S4.7", "这笔贷款已经登记放款了。", code="already_disbursed")
         refuse([check_reviewer(actor.person_id, family_ids=await family_of(application))])
+        await refuse_payment(application.applicant_id)
         _check(application, given, pack, now)
         loan = await _create(application, task.organisation_id, given, pack, now)
         await take(task, actor, "approve", now)

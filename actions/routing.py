@@ -40,6 +40,8 @@ TASK_TITLES = {
     "village_watch": "看看村里借款户",
     "abnormal": "村里报来异常",
     "filing": "每月备案",
+    "subsidy": "贴息申报",
+    "misuse": "收回用错的贷款",
     "identity_check": "当面核对身份",
     "binding_check": "确认微信更正",
     "vacancy": "安排人手",
@@ -55,6 +57,7 @@ ROLE_TITLES = {
     "bank_officer": "合作银行",
     "guarantor_officer": "担保公司",
     "case_officer": "专管员",
+    "finance_officer": "财政局",
     "administrator": "管理员",
 }
 

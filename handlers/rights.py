@@ -104,6 +104,13 @@ LOAN_WARNED = Right(
     },
     "loan",
 )
+LOAN_MISUSED = Right(
+    {
+        role: LOAN_READERS[role] for role in ("bank_officer", "county_clerk", "town_clerk", "case_officer")
+    },
+    "loan",
+)
+MISUSE_OF_CENTRE = Right(_of(REGION, "county_clerk"), "misuse")
 SLIP = Right(
     {**_ANYBODY, "bank_officer": BODY, "guarantor_officer": BODY, "county_clerk": REGION}, "slip", shows="own"
 )
@@ -126,6 +133,11 @@ FEEDBACK = Right({**_BANK, **_of(REGION, "county_clerk", "town_clerk")})
 FILINGS = Right({**_BANK, "guarantor_officer": BODY, "county_clerk": COUNTY}, shows="nothing")
 FILING = Right(FILINGS.who, "filing")
 FILING_OF_BANK = Right(_BANK, "filing")
+SUBSIDIES = Right({**_BANK, **_of(COUNTY, "county_clerk", "finance_officer")}, shows="nothing")
+SUBSIDY = Right(SUBSIDIES.who, "subsidy", shows="nothing")
+SUBSIDY_OF_BANK = Right(_BANK, "subsidy", shows="nothing")
+SUBSIDY_OF_CENTRE = Right(_of(COUNTY, "county_clerk"), "subsidy", shows="nothing")
+SUBSIDY_OF_FINANCE = Right(_of(COUNTY, "finance_officer"), "subsidy", shows="nothing")
 
 TOLD = Right(_of(REGION, "county_clerk", "administrator"), "person", shows="whole")
 DELIVERIES = Right(_of(REGION, "county_clerk", "administrator", "town_clerk"), shows="nothing")

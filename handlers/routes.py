@@ -27,6 +27,7 @@ from handlers.api import (
     reports,
     sessions,
     slips,
+    subsidies,
     tasks,
     visit_plans,
     visits,
@@ -49,6 +50,7 @@ from handlers.pages import identity as identity_pages
 from handlers.pages import notices as notice_pages
 from handlers.pages import reports as report_pages
 from handlers.pages import slips as slip_pages
+from handlers.pages import subsidies as subsidy_pages
 from handlers.pages.base import page
 from handlers.rights import governed, require_rights
 
@@ -190,6 +192,15 @@ API = (
     endpoint("GET", "/api/v1/filings/{key}", filings.show, rights.FILING, files=(reports.XLSX,)),
     endpoint("GET", "/api/v1/filings/{key}/lines", filings.lines, rights.FILING),
     endpoint("POST", "/api/v1/filings/{key}/submission", filings.submit, rights.FILING_OF_BANK),
+    endpoint("GET", "/api/v1/subsidies", subsidies.listed, rights.SUBSIDIES),
+    endpoint("GET", "/api/v1/subsidies/{key}", subsidies.show, rights.SUBSIDY),
+    endpoint("GET", "/api/v1/subsidies/{key}/lines", subsidies.lines, rights.SUBSIDY),
+    endpoint("POST", "/api/v1/subsidies/{key}/submission", subsidies.submit, rights.SUBSIDY_OF_BANK),
+    endpoint("POST", "/api/v1/subsidies/{key}/check", subsidies.check, rights.SUBSIDY_OF_CENTRE),
+    endpoint("POST", "/api/v1/subsidies/{key}/payment", subsidies.pay, rights.SUBSIDY_OF_FINANCE),
+    endpoint("GET", "/api/v1/loans/{key}/misuse", subsidies.cases, rights.LOAN_OF_STAFF),
+    endpoint("POST", "/api/v1/loans/{key}/misuse", subsidies.misused, rights.LOAN_MISUSED, status=201),
+    endpoint("POST", "/api/v1/misuse/{key}/end", subsidies.end_misuse, rights.MISUSE_OF_CENTRE),
     endpoint("GET", "/api/v1/notices", me.notices, rights.MYSELF),
     endpoint("GET", "/api/v1/people/{key}/notices", me.notices_of, rights.TOLD),
     endpoint("GET", "/api/v1/deliveries", deliveries.dashboard, rights.DELIVERIES),
@@ -243,6 +254,9 @@ PAGES = (
     web.get("/m/filings", page(risk.months, rights.FILINGS)),
     web.get("/m/filings/{key}", page(risk.month, rights.FILING)),
     web.get("/m/risk", page(risk.ledger, rights.RISK)),
+    web.get("/m/subsidies", page(subsidy_pages.quarters, rights.SUBSIDIES)),
+    web.get("/m/subsidies/{key}", page(subsidy_pages.quarter, rights.SUBSIDY)),
+    web.get("/m/misuse/{key}", page(subsidy_pages.used, rights.LOAN_OF_STAFF)),
     web.get("/m/audit", page(audit_pages.trail, rights.AUDIT)),
     web.get("/static/{name:.+}", governed(assets.serve, rights.EVERYBODY)),
 )

@@ -36,6 +36,7 @@ from actions import (
     scan_logins,
     sessions,
     slots,
+    subsidies,
     tasks,
     visit_plans,
 )
@@ -124,6 +125,11 @@ async def _visit_plans(runtime: Runtime, county: str, on: date, _part: str) -> M
 async def _filings(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
     """Draft what banks file of last month; mark who is late."""
     return await filings.draft(county, on, runtime.packs.by_county(county), runtime.now())
+
+
+async def _subsidies(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """Draft the subsidies that banks declare of last quarter; mark who is late."""
+    return await subsidies.draft(county, on, runtime.packs.by_county(county), runtime.now())
 
 
 async def _task_digest(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
@@ -231,6 +237,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("risk", "55 0 * * *", "all", _risk, night.towns, after="night"),
     JobSpec("visit_plans", "0 1 * * *", "latest", _visit_plans),
     JobSpec("filings", "10 1 * * *", "all", _filings),
+    JobSpec("subsidies", "20 1 * * *", "latest", _subsidies),
     JobSpec("task_digest", "0 7 * * *", "latest", _task_digest, after="risk"),
     JobSpec("escalate", "5 * * * *", "latest", _escalate),
     JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),

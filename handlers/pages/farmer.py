@@ -17,6 +17,7 @@ from actions import (
     report_views,
     slips,
     status,
+    subsidies,
     tasks,
 )
 from actions.status import ApplicationView
@@ -141,6 +142,7 @@ async def loan(viewer: Viewer) -> web.Response:
         slips=await slips.of_loan(viewer.actor, viewer.key),
         promised=next((each for each in said if each.state == "open"), None),
         borrower=await my_notices.borrower_key(viewer.actor, viewer.key),
+        subsidies=await subsidies.of_loan(viewer.actor, viewer.key),
     )
 
 

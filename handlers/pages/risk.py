@@ -29,7 +29,7 @@ async def look(viewer: Viewer) -> web.Response:
     task = await tasks.view_task(viewer.actor, viewer.key, viewer.now)
     if task.kind != "village_watch" or task.state != "open":
         raise web.HTTPFound(f"/m/tasks/{task.key}")
-    after = _after(viewer)
+    after = after_of(viewer)
     rows = await watch.loans_of(viewer.actor, viewer.key, viewer.now, after=after, limit=PAGE)
     return render(
         viewer, "watch.html", it=task, due=last_day(task.due_at), rows=rows,
@@ -40,7 +40,7 @@ async def look(viewer: Viewer) -> web.Response:
 
 async def months(viewer: Viewer) -> web.Response:
     """GET /m/filings: what was filed and is to be filed."""
-    after = _after(viewer)
+    after = after_of(viewer)
     rows = await filings.listed(viewer.actor, after=after or None, limit=PAGE)
     following = rows[-1][0] if len(rows) == PAGE else None
     return render(viewer, "filings.html", rows=[row for _, row in rows], next=following)
@@ -51,7 +51,7 @@ async def month(viewer: Viewer) -> web.Response:
     if viewer.request.query.get("format") == "xlsx":
         return await as_sheet(viewer.actor, viewer.key, viewer.now)
     found = await filings.show(viewer.actor, viewer.key)
-    lines = await filings.lines(viewer.actor, viewer.key, after=_after(viewer), limit=PAGE)
+    lines = await filings.lines(viewer.actor, viewer.key, after=after_of(viewer), limit=PAGE)
     return render(
         viewer, "filing.html", it=found, lines=lines,
         may_submit=found.state == "drafted" and "bank_officer" in viewer.actor.roles,
@@ -66,7 +66,7 @@ async def ledger(viewer: Viewer) -> web.Response:
         raise HttpError(404)
     held = viewer.pack.contents.disposal
     rows = await risk_ledger.loans(
-        viewer.actor, level=Level[level.upper()] if level else None, after=_after(viewer), limit=PAGE
+        viewer.actor, level=Level[level.upper()] if level else None, after=after_of(viewer), limit=PAGE
     )
     cells = await risk_ledger.summary(viewer.actor, viewer.pack, viewer.on)
     words = {
@@ -82,7 +82,8 @@ async def ledger(viewer: Viewer) -> web.Response:
     )  # fmt: skip
 
 
-def _after(viewer: Viewer) -> int:
+def after_of(viewer: Viewer) -> int:
+    """The number behind which a page of a list begins. Raises HttpError 404."""
     after = viewer.request.query.get("after", "0")
     if not _NUMBER.fullmatch(after):
         raise HttpError(404)

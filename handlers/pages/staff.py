@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from actions import contacts, disposal, filings, slip_checks, tasks
+from actions import contacts, disposal, filings, slip_checks, subsidies, tasks
 from actions.shown import ShownApplication
 from actions.tasks import TaskView
 from bot.dialog import Context
@@ -99,7 +99,16 @@ async def _watch_page(_viewer: Viewer, key: str) -> str:
     return f"/m/watch/{key}"
 
 
-ELSEWHERE = {"disposal": _disposal_page, "filing": _filing_page, "village_watch": _watch_page}
+async def _subsidy_page(viewer: Viewer, key: str) -> str:
+    return f"/m/subsidies/{await subsidies.of_task(viewer.actor, key)}"
+
+
+ELSEWHERE = {
+    "disposal": _disposal_page,
+    "filing": _filing_page,
+    "subsidy": _subsidy_page,
+    "village_watch": _watch_page,
+}
 """Kinds of tasks that have a page of their own -> its address."""
 
 

@@ -41,15 +41,54 @@
     leave("辛苦了", "/m/tasks");
   });
 
-  form(document.getElementById("filing"), async (_given, data) => {
-    if (!await sure("提交吗？", `一共${data.lines}笔。提交以后不能再改。`, "提交")) return;
-    try {
-      await patiently(() => api("POST", `/api/v1/filings/${data.key}/submission`, { body: { sha256: data.hash } }));
-    } catch (error) {
-      if (error.code === "stale") { toast(error.message); setTimeout(() => location.reload(), 2200); return; }
-      throw error;
-    }
-    leave("交上去了", "/m/filings");
+  for (const kind of ["filing", "subsidy"]) {
+    const list = kind === "filing" ? "filings" : "subsidies";
+    form(document.getElementById(kind), async (_given, data) => {
+      if (!await sure("提交吗？", `一共${data.lines}笔。提交以后不能再改。`, "提交")) return;
+      try {
+        await patiently(() => api("POST", `/api/v1/${list}/${data.key}/submission`, { body: { sha256: data.hash } }));
+      } catch (error) {
+        if (error.code === "stale") { toast(error.message); setTimeout(() => location.reload(), 2200); return; }
+        throw error;
+      }
+      leave("交上去了", `/m/${list}`);
+    });
+  }
+
+  form(document.getElementById("subsidy-check"), async (given, data) => {
+    const correct = given.get("correct") === "yes", reason = (given.get("reason") || "").trim();
+    if (!given.get("correct")) refuse("请先选对还是不对。", "correct");
+    if (!correct && reason.length < 2) refuse("请写明退回的原因。", "reason");
+    await patiently(() => api("POST", `/api/v1/subsidies/${data.key}/check`, { body: { correct, reason } }));
+    leave(correct ? "交给财政了" : "退回去了", "/m/subsidies");
+  });
+
+  form(document.getElementById("subsidy-pay"), async (given, data) => {
+    if (!given.get("paid_on")) refuse("请选拨付的日子。", "paid_on");
+    if (!await sure("都拨到户了吗？", `一共${data.lines}笔。登记以后，每户都会收到通知。`, "都拨了")) return;
+    await patiently(() => api("POST", `/api/v1/subsidies/${data.key}/payment`, { body: { paid_on: given.get("paid_on") } }));
+    leave("登记好了", "/m/subsidies");
+  });
+
+  form(document.getElementById("misuse"), async (given, data) => {
+    const remark = (given.get("remark") || "").trim();
+    if (!given.get("pay_by_on")) refuse("请选哪天前还上。", "pay_by_on");
+    if (remark.length < 2) refuse("请写明钱用到哪里去了。", "remark");
+    if (!await sure("登记吗？", "登记以后不再给他放款，贴息也停，县、镇、村和银行会一起去收。", "登记")) return;
+    const body = { falsified: given.get("falsified") === "yes", pay_by_on: given.get("pay_by_on"), remark };
+    await patiently(() => api("POST", `/api/v1/loans/${data.key}/misuse`, { body }));
+    toast("登记好了");
+    setTimeout(() => location.reload(), 900);
+  });
+
+  form(document.getElementById("misuse-end"), async (given, data) => {
+    const reason = (given.get("reason") || "").trim();
+    if (!given.get("withdrawn")) refuse("请先选怎么了结的。", "withdrawn");
+    if (reason.length < 2) refuse("请写明原因。", "reason");
+    const body = { withdrawn: given.get("withdrawn") === "yes", reason };
+    await patiently(() => api("POST", `/api/v1/misuse/${data.key}/end`, { body }));
+    toast("了结了");
+    setTimeout(() => location.reload(), 900);
   });
 
   function leave(words, where) {

@@ -43,11 +43,13 @@ SUBJECT_OF: Mapping[str, str] = {
     **dict.fromkeys(("handover_task", "call_or_visit"), "errand"),
     **dict.fromkeys(("draft_reminder", "draft_expiring"), "draft"),
     "late_reply": "inbox",
+    "misuse_found": "loan",
 }
 FILED = {"task": "每月备案", "place": "长葛市", "due_on": "2026年12月10日", "count": 3}
 PLANNED_FACTS: Mapping[str, Mapping[str, Any]] = {
     "early_repayment_asked": {"count": "2"},
     "line_suspended": {"reason": "有一笔贷款逾期超过70天", "due_on": "2026年11月28日"},
+    "misuse_found": {"due_on": "2026年12月20日"},
     "task_digest": FILED,
     "filing_late": FILED,
     "filing_overdue": FILED,
@@ -115,6 +117,7 @@ async def subjects(county: County, apply: Submit) -> dict[str, int]:
     )  # fmt: skip
     return {
         "credit_event": event.id,
+        "loan": loan.id,
         "filing": 1,
         "digest": 1,
         "application": application.id,

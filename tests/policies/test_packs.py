@@ -65,6 +65,7 @@ KINDS = {
     "task_digest",
     "early_repayment_asked",
     "line_suspended",
+    "misuse_found",
     "filing_late",
     "filing_overdue",
     "filing_received",

@@ -29,7 +29,7 @@ _DOWN = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0019_watch")]
+    dependencies = [("models", "0021_night_keys")]
     operations = [
         ops.CreateModel(
             name="SubsidyDeclaration",
