@@ -129,7 +129,7 @@ async def _ask(connection: asyncpg.Connection, loan: Loan, case: Misuse, pack: P
 async def end(actor: Actor, key: str, *, withdrawn: bool, reason: str, now: datetime) -> MisuseView:
     """Close a case: the money came back, or (`withdrawn`) it was not so after all.
 
-    The county decides, and not the person who reported it. Raises NotFound, RuleRefused, Conflict. Clause: S9.3.
+    The county decides, not who reported it. Raises NotFound, RuleRefused, Conflict. Clause: S9.3.
     """
     case, loan = await _access(actor, key)
     require_staff(actor, "county_clerk")

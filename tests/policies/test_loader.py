@@ -110,7 +110,7 @@ def test_a_folder_may_bring_its_own_base(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("[applications.x]\n" + OURS, "test.toml: unknown section [applications]; did you mean application?"),
-        ("[zzz.x]\n" + OURS, "test.toml: unknown section [zzz]; known: application, channels"),
+        ("[zzz.x]\n" + OURS, "test.toml: unknown section [zzz]; known: application, "),
         (
             "[application.expiry_dayz]\nvalue = 3\nname = '天'\n" + OURS,
             "test.toml: unknown key application.expiry_dayz; did you mean expiry_days?",
