@@ -105,9 +105,7 @@ LOAN_WARNED = Right(
     "loan",
 )
 LOAN_MISUSED = Right(
-    {
-        role: LOAN_READERS[role] for role in ("bank_officer", "county_clerk", "town_clerk", "case_officer")
-    },
+    {role: LOAN_READERS[role] for role in ("bank_officer", "county_clerk", "town_clerk", "case_officer")},
     "loan",
 )
 MISUSE_OF_CENTRE = Right(_of(REGION, "county_clerk"), "misuse")
