@@ -29,7 +29,7 @@ _DOWN = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0021_night_keys")]
+    dependencies = [("models", "0022_console")]
     operations = [
         ops.CreateModel(
             name="SubsidyDeclaration",
