@@ -118,9 +118,7 @@ class Proxy:
                         unanswered = b""
                         writer.write(answer)
                         await writer.drain()
-                    elif not unanswered:
-                        return
-                    else:
+                    else:  # gone, idle or at work: the client's connection outlives it
                         far_writer.close()
                         far_reader, far_writer = await self._connect()
                         far_writer.write(unanswered)
