@@ -21,18 +21,6 @@ from models.people import Delegation, Person, Post, WechatUser
 from models.slip import RepaymentSlip
 from rules.regions import covers
 
-STAFF_ROLES = (
-    "cadre",
-    "town_clerk",
-    "county_clerk",
-    "loan_officer",
-    "bank_officer",
-    "guarantor_officer",
-    "case_officer",
-    "finance_officer",
-    "administrator",
-)
-
 
 class Scope(StrEnum):
     """Which rows somebody sees by a right. A post reaches the region it names and everything below it."""

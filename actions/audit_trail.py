@@ -19,7 +19,7 @@ from models.sealing import open_text
 from rules.identity import mask_name
 from rules.tasks import end_of_day
 
-AUDITORS = ("administrator",)
+AUDITORS = ("administrator", "audit_administrator")
 LOOKED_BACK = timedelta(days=31)
 """One kind of act is looked for in this time where no day is chosen: a rare one would be sought for ever."""
 ACTION_WORDS: Mapping[str, str] = MappingProxyType(

@@ -23,6 +23,8 @@ from rules.tasks import deadline
 
 TASK = "binding_check"
 ROLES = ("county_clerk", "administrator")
+SECOND = ("county_clerk", "safety_administrator", "administrator")
+"""Who confirms: another clerk, else the safety administrator."""
 CONFIRMED, REFUSED = "confirmed", "refused"
 
 
@@ -110,11 +112,11 @@ async def _receiver(actor: Actor, id_number: str) -> Person:
 async def _second(actor: Actor, now: datetime) -> str:
     """The role that confirms: somebody else must hold it. Raises RuleRefused. Clause: S1.7 (default)."""
     county = f"{actor.county}000000"
-    for role in ROLES:
+    for role in SECOND:
         people = await role_holders(actor.county, role, county, on=routing.on_day(now))
         if set(people) - {actor.person_id}:
             return role
-    words = "更正要有第二个人确认，县中心现在只有您一位。请先让管理员登记另一位同事。"
+    words = "更正要有第二个人确认，县中心现在只有您一位，也没有安全管理员。请先登记一位。"
     raise RuleRefused("S1.7", words, code="no_second_person")
 
 

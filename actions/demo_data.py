@@ -10,6 +10,7 @@ from actions.routing import on_day
 from bot import database
 from models.people import Household, Organisation, Person, Post, Region, WechatUser
 from models.sealing import blind_index
+from rules.roles import THREE
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class DemoCounty:
     regions: Mapping[str, tuple[str, float, float]]
     organisations: tuple[tuple[str, str, str], ...]
     people: tuple[DemoPerson, ...]
+
+
+def _three(
+    system: tuple[str, str], safety: tuple[str, str], audit: tuple[str, str], centre: str, region: str
+) -> tuple[DemoPerson, ...]:
+    """三员 of a county: (id, name) of each."""
+    titles = ("系统管理员", "安全管理员", "审计管理员")
+    return tuple(
+        DemoPerson(person, name, title, role, centre, region)
+        for (person, name), title, role in zip((system, safety, audit), titles, THREE, strict=True)
+    )
 
 
 CHANGGE = DemoCounty(
@@ -69,6 +81,7 @@ CHANGGE = DemoCounty(
         DemoPerson("zhao", "赵强", "合作银行 · 客户经理", "bank_officer", "长葛合作银行", "411082000000"),
         DemoPerson("sun", "孙丽", "担保公司", "guarantor_officer", "长葛农业担保公司", "411082000000"),
         DemoPerson("qian", "钱伟", "财政局", "finance_officer", "长葛市财政局", "411082000000"),
+        *_three(("jin", "金磊"), ("an", "安静"), ("shen", "沈正"), "长葛市金融扶贫服务中心", "411082000000"),
     ),
 )
 
@@ -97,6 +110,7 @@ XINGYI = DemoCounty(
         DemoPerson("tao", "陶静", "农商行 · 客户经理", "bank_officer", "兴义农商行", "522301000000"),
         DemoPerson("wu", "吴刚", "担保公司", "guarantor_officer", "兴义农业担保公司", "522301000000"),
         DemoPerson("mo", "莫兰", "财政局", "finance_officer", "兴义市财政局", "522301000000"),
+        *_three(("xi", "席伟"), ("ning", "宁安"), ("cha", "查明"), "兴义市金融扶贫服务中心", "522301000000"),
     ),
 )
 

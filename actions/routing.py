@@ -44,6 +44,7 @@ TASK_TITLES = {
     "misuse": "收回用错的贷款",
     "identity_check": "当面核对身份",
     "binding_check": "确认微信更正",
+    "staff_change": "办理人员变动",
     "vacancy": "安排人手",
     "audit_alert": "查清谁看了太多资料",
     "slip": "核对还款单据",
@@ -59,6 +60,9 @@ ROLE_TITLES = {
     "case_officer": "专管员",
     "finance_officer": "财政局",
     "administrator": "管理员",
+    "system_administrator": "系统管理员",
+    "safety_administrator": "安全管理员",
+    "audit_administrator": "审计管理员",
 }
 
 

@@ -33,11 +33,13 @@ jobs = typer.Typer(no_args_is_help=True, help="What runs by the clock.")
 policy = typer.Typer(no_args_is_help=True, help="County packs: what differs between counties, with sources.")
 imports = typer.Typer(no_args_is_help=True, help="A bank's loans and repayments from CSV or xlsx files.")
 exports = typer.Typer(no_args_is_help=True, help="What goes back out as spreadsheets.")
+staff = typer.Typer(no_args_is_help=True, help="The first administrators, and links to set a login.")
 audit = typer.Typer(no_args_is_help=True, help="The chain over the audit trail.")
 cli.add_typer(jobs, name="job")
 cli.add_typer(imports, name="import")
 cli.add_typer(exports, name="export")
 cli.add_typer(audit, name="audit")
+cli.add_typer(staff, name="staff")
 cli.add_typer(policy, name="policy")
 console = Console()
 complaints = Console(stderr=True, soft_wrap=True)
@@ -470,6 +472,55 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"a day looks like 2026-11-28, not {text!r}", param_hint="--on") from None
+
+
+@staff.command("first")
+def staff_first(
+    role: Annotated[
+        str, typer.Argument(help="system_administrator, safety_administrator, audit_administrator")
+    ],
+    name: Annotated[str, typer.Option(help="the person's name")],
+    phone: Annotated[str, typer.Option(help="the person's mobile number")],
+    county: CountyName = "",
+) -> None:
+    """Register one of a county's three administrators and print the one-time link for his login."""
+    from actions import staff_logins
+
+    _print_link(
+        county,
+        lambda pack, now: staff_logins.first_administrator(pack.county, role, name, phone, pack.centre, now),
+    )
+
+
+@staff.command("invite")
+def staff_invite(
+    who: Annotated[str, typer.Argument(help="staff number, or mobile number of an officer")],
+    county: CountyName = "",
+) -> None:
+    """Print a new one-time link to set password and authenticator, for who cannot log in any more."""
+    from actions import staff_logins
+
+    _print_link(county, lambda pack, now: staff_logins.invite_named(pack.county, who, now))
+
+
+def _print_link(county: str, invite: Callable[[Any, Any], Coroutine[Any, Any, Any]]) -> None:
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> tuple[str, str]:
+        from bot import app
+        from bot.errors import RuleRefused
+
+        async with app.open_runtime(settings) as runtime:
+            pack = runtime.packs[county] if county else await _county(runtime, county)
+            try:
+                invited = await invite(pack, runtime.now())
+            except RuleRefused as refused:
+                raise DatabaseError(refused.message) from refused
+        return invited.staff_number, f"{settings.base_url()}/console/setup/{invited.token}"
+
+    number, link = _run(run)
+    console.print(f"工号 {number}，请本人三天内打开（只能用一次）：", highlight=False)
+    console.print(link, highlight=False, soft_wrap=True)
 
 
 @audit.command("verify")

@@ -15,9 +15,11 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from actions.access import APPLICATION_READERS, LOAN_READERS, STAFF_ROLES, Actor, Scope
+from actions.access import APPLICATION_READERS, LOAN_READERS, Actor, Scope
 from bot.errors import NotFound
 from handlers.errors import HttpError
+from rules.roles import AUDIT as AUDITOR
+from rules.roles import SAFETY, STAFF_ROLES, SYSTEM
 
 ANYBODY = "anybody"
 """Whoever is logged in, with a post or without one."""
@@ -71,6 +73,11 @@ GENERAL = Right(_ANYBODY, shows="nothing")
 STAFF = Right(_of(OWN, *STAFF_ROLES), shows="whole")
 """Of one's own organisation: to whom one may delegate, and what one has delegated."""
 DELEGATION = Right(_of(OWN, *STAFF_ROLES), "delegation", shows="whole")
+
+STAFF_CHANGES = Right(_of(OWN, *STAFF_ROLES))
+"""人员变动 of one's own body; the county centre also of its stations, administrators of every body."""
+FIRST_LOGIN = Right(_of(COUNTY, SYSTEM), "officer", shows="nothing")
+LOGIN_OF_OTHERS = Right(_of(COUNTY, SAFETY), "officer", shows="nothing")
 
 DESK_LOGIN = Right(_of(OWN, *STAFF_ROLES), shows="nothing")
 """The picture of a desk that waits for somebody to scan it; that it is there everybody sees."""
@@ -140,7 +147,7 @@ SUBSIDY_OF_FINANCE = Right(_of(COUNTY, "finance_officer"), "subsidy", shows="not
 TOLD = Right(_of(REGION, "county_clerk", "administrator"), "person", shows="whole")
 DELIVERIES = Right(_of(REGION, "county_clerk", "administrator", "town_clerk"), shows="nothing")
 BINDINGS = Right(_CENTRE)
-AUDIT = Right(_of(COUNTY, "administrator"), "trail")
+AUDIT = Right(_of(COUNTY, "administrator", AUDITOR), "trail")
 """Who did what: for everybody else there is no such page."""
 
 _AT_A_DESK = ("town_clerk", "county_clerk", "case_officer", "bank_officer", "guarantor_officer")

@@ -27,6 +27,7 @@ from handlers.api import (
     reports,
     sessions,
     slips,
+    staffing,
     subsidies,
     tasks,
     visit_plans,
@@ -213,6 +214,13 @@ API = (
     endpoint("POST", "/api/v1/binding-changes", identity.ask_change, rights.BINDINGS, status=201),
     endpoint("GET", "/api/v1/binding-changes", identity.changes, rights.BINDINGS),
     endpoint("POST", "/api/v1/desk-logins/{key}", desk_logins.answer, rights.DESK_LOGIN),
+    endpoint(
+        "POST", "/api/v1/staff-changes", staffing.ask, rights.STAFF_CHANGES, status=201, errors=(404, 409)
+    ),
+    endpoint("GET", "/api/v1/staff-changes", staffing.listed, rights.STAFF_CHANGES),
+    endpoint("POST", "/api/v1/staff/{key}/invitation", staffing.invite, rights.FIRST_LOGIN, status=201),
+    endpoint("POST", "/api/v1/staff/{key}/reset", staffing.reset, rights.LOGIN_OF_OTHERS, status=201),
+    endpoint("POST", "/api/v1/staff/{key}/unlock", staffing.unlock, rights.LOGIN_OF_OTHERS),
     endpoint("GET", "/api/v1/me", me.show, rights.MYSELF),
     endpoint("PATCH", "/api/v1/me", me.change, rights.MYSELF),
     endpoint("GET", "/api/v1/me/colleagues", me.colleagues, rights.STAFF),

@@ -127,6 +127,7 @@ _CLOSE_WORDS = {"已经告诉本人": "told", "没有找到人": "not_found"}
 _CLOSE_WORDS_OF = {
     "identity_check": {"是本人": "confirmed", "不是本人": "not_him"},
     "binding_check": {"同意更正": "confirmed", "不同意": "refused"},
+    "staff_change": {"办好了": "done", "不办": "refused"},
     "vacancy": {"已经安排好了": "filled"},
     "audit_alert": {"问清楚了，是办事要看": "explained", "不该看的，已经上报": "misuse"},
     "warning_measure": {"已经办了": "done", "办不了": "not_done"},

@@ -126,3 +126,50 @@ class ScanLogin(KeyedRow):
 
     class Meta:
         table = "scan_login"
+
+
+class StaffChange(KeyedRow):
+    """人员变动: an organisation asks that a post begins, ends or moves; an administrator carries it out.
+
+    Kind: start, end, move. State: waiting, done, refused. Name and phone are those of a newcomer, sealed.
+    """
+
+    kind = fields.CharField(max_length=8)
+    organisation_id = fields.BigIntField()
+    person_id = fields.BigIntField(null=True)
+    """Whose post it is; for a newcomer filled in when it is done."""
+    post_id = fields.BigIntField(null=True)
+    """The post that ends or moves; for a new one filled in when it is done."""
+    name_sealed = fields.BinaryField(null=True)
+    phone_sealed = fields.BinaryField(null=True)
+    role = fields.CharField(max_length=24, default="")
+    region = fields.CharField(max_length=12, default="")
+    effective_on = fields.DateField()
+    """The first day of a new or moved post, the last day of one that ends."""
+    reason = fields.CharField(max_length=200)
+    asked_by_id = fields.BigIntField()
+    asked_at = fields.DatetimeField()
+    due_at = fields.DatetimeField()
+    state = fields.CharField(max_length=8, default="waiting")
+    done_by_id = fields.BigIntField(null=True)
+    done_at = fields.DatetimeField(null=True)
+    task_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "staff_change"
+
+    @property
+    def name(self) -> str:
+        return open_text(self.name_sealed, "staff_change", "name", self.key)
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self.name_sealed = seal_text(value, "staff_change", "name", self.key)
+
+    @property
+    def phone(self) -> str:
+        return open_text(self.phone_sealed, "staff_change", "phone", self.key)
+
+    @phone.setter
+    def phone(self, value: str) -> None:
+        self.phone_sealed = seal_text(value, "staff_change", "phone", self.key)

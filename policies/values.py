@@ -9,20 +9,10 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rules.roles import StaffRole
+
 T = TypeVar("T")
-Role = Literal[
-    "farmer",
-    "helper",
-    "cadre",
-    "town_clerk",
-    "county_clerk",
-    "loan_officer",
-    "bank_officer",
-    "guarantor_officer",
-    "case_officer",
-    "finance_officer",
-    "administrator",
-]
+Role = Literal["farmer", "helper"] | StaffRole
 
 SOURCE = re.compile(r"default|00[0-4] \S.*|requirement S\d+\.\d+.*|platform \S.*|law \S.*")
 """`default` is our own choice, 000–004 are the source documents, the rest binds us from outside."""

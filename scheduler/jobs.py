@@ -36,6 +36,7 @@ from actions import (
     scan_logins,
     sessions,
     slots,
+    staff_changes,
     subsidies,
     tasks,
     visit_plans,
@@ -218,6 +219,12 @@ async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping
     }
 
 
+async def _posts(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
+    """End the logins of posts whose last day was yesterday, and tell who goes on with their tasks."""
+    pack = runtime.packs.by_county(county)
+    return {"ended": await staff_changes.end_of_posts(county, on, pack, runtime.now())}
+
+
 async def _collection(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
     """Keep what was due and repaid in the month up to yesterday, by town and bank."""
     return {"rows": await collection.fill(county, on - timedelta(days=1))}
@@ -250,6 +257,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),
     JobSpec("collection", "30 1 * * *", "all", _collection),
     JobSpec("report_push", "40 8 * * *", "latest", _report_push),
+    JobSpec("posts", "5 0 * * *", "all", _posts),
     JobSpec("tidy", "20 3 * * *", "latest", _tidy),
     JobSpec("deliver", "* * * * *", "none", _deliver),
     JobSpec("receipts", "* * * * *", "none", _receipts),

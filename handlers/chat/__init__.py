@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from actions.access import STAFF_ROLES
 from bot import spoken
 from bot.dialog_commands import tells_secret
 from bot.wechat.inbound import Incoming
 from handlers.chat import apply, confirm, events, loans, menu, promise, repay, status, tasks
 from handlers.chat.talk import ChatRoute, ChatTurn, Record
+from rules.roles import STAFF_ROLES
 
 __all__ = ["CHAT_ROUTES", "choose", "record_of"]
 

@@ -204,6 +204,7 @@ async def test_two_of_the_centre_take_a_wechat_away(county: County, apply: Submi
         county="411082", token_sha256=b"x" * 32, person_id=zhang.person_id, account=ACCOUNT,
         openid=zhang.openid, created_at=NOW, expires_at=NOW + timedelta(days=7),
     )  # fmt: skip
+    await Post.filter(role="safety_administrator").update(to_on=NOW.date() - timedelta(days=1))
     assert (
         await refusal(bindings.ask(liu, FARMER_ID, "", "本人说手机丢了", county.pack, NOW))
         == "no_second_person"
@@ -253,3 +254,16 @@ async def test_what_the_second_person_refuses_changes_nothing(county: County, ap
     with pytest.raises(RuleRefused) as refused:
         await bindings.ask(await county.actor("wang"), FARMER_ID, "", "本人说手机丢了", county.pack, NOW)
     assert refused.value.rule == "S17.1"
+
+
+async def test_where_the_centre_has_one_clerk_the_safety_administrator_confirms(
+    county: County, apply: Submit
+) -> None:
+    """S1.7, S17.1"""
+    await apply("zhang")
+    zhang, liu, an = [await county.actor(each) for each in ("zhang", "liu", "an")]
+    await bindings.ask(liu, FARMER_ID, "", "本人说手机丢了", county.pack, NOW)
+    task = await Task.get(kind="binding_check")
+    assert task.role == "safety_administrator"
+    await tasks.close(an, task.key, "confirmed", county.pack, NOW)
+    assert (await county.actor("zhang")).person_id != zhang.person_id

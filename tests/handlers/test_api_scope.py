@@ -73,6 +73,9 @@ ROUTES = {
 }
 TASKS = ("review task", "visit task", "disbursement task")
 NAMED_BY_NOBODY = {
+    "/api/v1/staff/{key}/invitation",  # the three administrators: tests/actions/test_staff.py
+    "/api/v1/staff/{key}/reset",
+    "/api/v1/staff/{key}/unlock",
     "/api/v1/desk-logins/{key}",  # open to every officer: tests/handlers/test_console_login.py
     "/api/v1/loans/{key}/repayment-slips/{slip}",  # who sees these: tests/handlers/test_api_slips.py
     "/api/v1/tasks/{key}/slip",

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from actions.access import STAFF_ROLES, Actor, HeldPost
+from actions.access import Actor, HeldPost
 from bot.errors import NotFound
 from handlers import rights
 from handlers.errors import HttpError
 from handlers.pages.base import page
 from handlers.rights import ANYBODY, Right, governed, require_rights, right_of
 from handlers.routes import API, create_app
+from rules.roles import STAFF_ROLES
 from tests.handlers.api_world import World
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from chat_kit import Phone
 
-from actions.access import STAFF_ROLES
 from bot import database
 from handlers.chat import CHAT_ROUTES, UNCLEAR
 from handlers.chat.talk import ChatRoute
+from rules.roles import STAFF_ROLES
 
 Phones = Callable[..., Phone]
 pytestmark = pytest.mark.usefixtures("county")
