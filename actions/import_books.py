@@ -206,9 +206,11 @@ def _over(settle_fen: int) -> str:
 
 async def fresh_ids(connection: asyncpg.Connection, table: str, count: int) -> list[int]:
     """So many new ids of a table, in rising order."""
-    rows = await connection.fetch(
-        "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_series(1, $2::int)",
+    # the sequence is looked up once, not for each id
+    ids: list[int] = await connection.fetchval(
+        """SELECT array_agg(nextval(sequence)) FROM generate_series(1, $2::int),
+             (SELECT pg_get_serial_sequence($1, 'id')::regclass AS sequence OFFSET 0) AS found""",
         table,
         count,
     )
-    return sorted(row["id"] for row in rows)
+    return sorted(ids or ())

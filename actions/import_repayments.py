@@ -1,7 +1,7 @@
 """Rows of a bank's repayments: the usual ones booked by one statement, the others by the rule itself.
 
-Usual is a payment that goes to what is due and, at most, to the next line that is near. All else (early
-repayment, several payments of a loan in one chunk, penalties) is worked out by `rules.repayment`.
+Usual is a payment that goes to the first unpaid line and no further, when that is due or near. All else (more
+lines at once, early repayment, penalties) is worked out by `rules.repayment`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class RepaymentRows:
         first = self._first_of_each([each for each in given if each is not None], outcome)
         new = await self._without_known(connection, first, outcome)
         payments = await self._with_loans(connection, new, outcome)
-        booked = await self._book(connection, payments, outcome)
-        await self._write(connection, booked)
-        outcome.accepted = len(booked)
+        outcome.accepted = await self._book(connection, payments, outcome)
         return outcome
 
     def _error(self, payment: Payment, column: str, value: str, reason: str) -> RowError:
@@ -137,23 +135,35 @@ class RepaymentRows:
 
     async def _book(
         self, connection: asyncpg.Connection, payments: Sequence[Payment], outcome: Outcome
-    ) -> list[Payment]:
-        by_loan: dict[int, list[Payment]] = {}
+    ) -> int:
+        """Book the payments, those of one loan in the order of the file; how many."""
+        groups: dict[int, list[Payment]] = {}
         for each in payments:
-            by_loan.setdefault(each.loan_id, []).append(each)
-        single = [each[0] for each in by_loan.values() if len(each) == 1]
-        usual = await book_usual(connection, single, self._scope.pack.repayments(self._scope.on))
-        done = {each.loan_id for each in usual}
-        rest = [each for loan_id, each in by_loan.items() if loan_id not in done]
+            groups.setdefault(each.loan_id, []).append(each)
+        policy = self._scope.pack.repayments(self._scope.on)
+        usual = 0
+        waiting, rest = [groups[loan_id] for loan_id in sorted(groups)], []
+        for at in range(ROUNDS):
+            if not waiting:
+                break
+            done = await book_usual(connection, [group[at] for group in waiting], policy, self._scope)
+            usual += len(done)
+            rest += [group[at:] for group in waiting if group[at].loan_id not in done]
+            waiting = [group for group in waiting if len(group) > at + 1 and group[at].loan_id in done]
+        rest += [group[ROUNDS:] for group in waiting]
         booked, refused = await Books(connection, self._scope.pack).book(rest)
         for wrong in refused:
             payment = wrong.payment
             yuan = f"{payment.amount_fen // 100}.{payment.amount_fen % 100:02d}"
             value = yuan if wrong.column == "amount_fen" else payment.received_on.isoformat()
             outcome.errors.append(self._error(payment, wrong.column, value, wrong.reason))
-        return [*usual, *booked]
+        await self._write(connection, booked)
+        return usual + len(booked)
 
     async def _write(self, connection: asyncpg.Connection, booked: list[Payment]) -> None:
+        """Note what the rule has booked; what is usual has been noted by its statement."""
+        if not booked:
+            return
         scope = self._scope
         booked.sort(
             key=lambda each: (each.loan_id, each.row)
@@ -195,91 +205,74 @@ def _facts(payment: Payment) -> tuple[str, date, int]:
 
 _USUAL = """
 WITH pay AS MATERIALIZED (
-  SELECT p.loan_id, p.amount, p.on_day, l.balance_fen AS balance,
-         coalesce((t.own ->> 'ahead_days')::int, $4) AS ahead_days,
-         coalesce((t.own ->> 'penalty_percent')::int, $5) > 0 AS penal
-  FROM unnest($1::bigint[], $2::bigint[], $3::date[]) AS p(loan_id, amount, on_day)
-  JOIN loan l ON l.id = p.loan_id CROSS JOIN LATERAL (SELECT l.terms -> 'repayments' AS own) t
-  WHERE coalesce(t.own ->> 'by', $6) = 'line'
-    AND strpos(coalesce((t.own -> 'order')::text, $7), 'interest')
-        < strpos(coalesce((t.own -> 'order')::text, $7), 'principal')
+  SELECT p.*, l.balance_fen AS balance, coalesce((own.terms ->> 'ahead_days')::int, $6) AS ahead_days,
+         coalesce((own.terms ->> 'penalty_percent')::int, $7) > 0 AS penal
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::date[])
+    AS p(loan_id, bank_id, serial, amount, on_day)
+  JOIN loan l ON l.id = p.loan_id
+  CROSS JOIN LATERAL (SELECT l.terms -> 'repayments' AS terms OFFSET 0) own  -- read once, not for each use
+  WHERE coalesce(own.terms ->> 'by', $8) = 'line'
+    AND strpos(coalesce(own.terms ->> 'order', $9), 'interest')
+        < strpos(coalesce(own.terms ->> 'order', $9), 'principal')
     AND coalesce((l.terms ->> 'remade_on')::date, p.on_day) <= p.on_day
 ), line AS (
-  SELECT p.loan_id, p.amount, p.on_day, p.balance, p.ahead_days, i.*, i.interest + i.principal AS unpaid,
-         (sum(i.interest + i.principal) OVER upto)::bigint - i.interest - i.principal AS before,
-         row_number() OVER upto AS at
+  SELECT p.*, i.place, i.interest, i.principal, least(i.interest, p.amount) AS to_interest,
+         greatest(p.amount - i.interest, 0) AS to_principal
   FROM pay p CROSS JOIN LATERAL (
-    SELECT id, number, due_on, coalesce(nominal_on, due_on) <= p.on_day AS due,
+    SELECT ctid AS place, due_on, coalesce(nominal_on, due_on) <= p.on_day AS due,
            interest_fen - paid_interest_fen AS interest, principal_fen - paid_principal_fen AS principal,
-           penalty_fen > paid_penalty_fen
-             OR (p.penal AND greatest(due_on, penalty_through) < p.on_day) AS charged
-    FROM instalment WHERE loan_id = p.loan_id AND paid_on IS NULL ORDER BY number LIMIT $8) i
-  WINDOW upto AS (PARTITION BY p.loan_id ORDER BY i.number)
-), seen AS (
-  SELECT *, count(*) OVER whole AS lines, (sum(unpaid) OVER whole)::bigint AS seen_fen,
-         coalesce(sum(unpaid) FILTER (WHERE due) OVER whole, 0)::bigint AS due_fen,
-         coalesce(sum(interest) FILTER (WHERE due) OVER whole, 0)::bigint AS due_interest_fen,
-         min(at) FILTER (WHERE NOT due) OVER whole AS next_at, bool_or(charged) OVER whole AS held
-  FROM line WINDOW whole AS (PARTITION BY loan_id)
-), judged AS (
-  SELECT *, min(unpaid) FILTER (WHERE at = next_at) OVER whole AS next_fen,
-         min(due_on) FILTER (WHERE at = next_at) OVER whole AS next_on
-  FROM seen WINDOW whole AS (PARTITION BY loan_id)
+           penalty_fen > paid_penalty_fen OR (p.penal AND due_on < p.on_day) AS charged
+    FROM instalment WHERE loan_id = p.loan_id AND paid_on IS NULL ORDER BY number LIMIT 1) i
+  WHERE p.amount <= i.interest + i.principal AND NOT i.charged
+    AND (i.due OR (i.due_on - p.on_day <= p.ahead_days AND i.principal < p.balance AND p.amount < p.balance))
 ), put AS (
   UPDATE instalment i
   SET paid_interest_fen = i.paid_interest_fen + t.to_interest,
       paid_principal_fen = i.paid_principal_fen + t.to_principal,
-      paid_on = CASE WHEN t.to_interest + t.to_principal = t.unpaid THEN t.on_day ELSE i.paid_on END
-  FROM (
-    SELECT id, unpaid, on_day, amount = seen_fen AS over, least(interest, amount - before) AS to_interest,
-           least(principal, greatest(amount - before - interest, 0)) AS to_principal
-    FROM judged
-    WHERE before < amount AND NOT held AND (lines < $8 OR amount < seen_fen) AND (amount <= due_fen
-      OR (next_at < lines AND amount - due_fen <= next_fen AND next_on - on_day <= ahead_days
-        AND amount < due_interest_fen + balance))) t
-  WHERE i.id = t.id
-  RETURNING i.loan_id, t.to_interest, t.to_principal, t.on_day, t.over
-), split AS (
-  SELECT loan_id, on_day, over, sum(to_interest)::bigint AS interest, sum(to_principal)::bigint AS principal
-  FROM put GROUP BY loan_id, on_day, over
+      paid_on = CASE WHEN t.amount = t.interest + t.principal THEN t.on_day END
+  FROM line t WHERE i.ctid = t.place
+  RETURNING t.*, t.balance = t.to_principal AND (
+    SELECT o.id FROM instalment o WHERE o.loan_id = i.loan_id AND o.paid_on IS NULL AND o.id <> i.id LIMIT 1
+  ) IS NULL AS settles
 ), reduced AS (
   UPDATE loan l
-  SET balance_fen = l.balance_fen - s.principal,
-      state = CASE WHEN s.over THEN 'settled' ELSE l.state END,
-      settled_on = CASE WHEN s.over THEN s.on_day ELSE l.settled_on END
-  FROM split s WHERE l.id = s.loan_id AND (s.principal > 0 OR s.over)
+  SET balance_fen = l.balance_fen - put.to_principal,
+      state = CASE WHEN put.settles THEN 'settled' ELSE l.state END,
+      settled_on = CASE WHEN put.settles THEN put.on_day ELSE l.settled_on END
+  FROM put WHERE l.id = put.loan_id AND (put.to_principal > 0 OR put.settles)
+), noted AS (
+  INSERT INTO repayment (county, loan_id, bank_id, serial, received_on, amount_fen, principal_fen, interest_fen,
+                         penalty_fen, recorded_by_id, recorded_at)
+  SELECT $10, loan_id, bank_id, serial, on_day, amount, to_principal, to_interest, 0, $11, $12 FROM put
 )
-SELECT loan_id, interest, principal FROM split
+SELECT array_agg(loan_id) FROM put
 """
-LINES_SEEN = 4
-"""A usual payment ends before this many unpaid lines; who pays more lines at once is booked by the rule."""
+ROUNDS = 12
+"""So many payments of one loan in a chunk may be usual: a year's, when a bank brings its old ones."""
 
 
 async def book_usual(
-    connection: asyncpg.Connection, payments: Sequence[Payment], policy: Policy
-) -> list[Payment]:
-    """Book those of the payments, one a loan at most, that go to what is due and the next near line.
+    connection: asyncpg.Connection, payments: Sequence[Payment], policy: Policy, scope: Scope
+) -> set[int]:
+    """Book and note those of the payments, one a loan at most, that go to the first unpaid line and no
+    further, when that is due or near; their loans.
 
     `policy` is for loans that have none of their own. Agrees with `rules.repayment.apply`; what is not usual
     is left untouched. Clause: S11.1.
     """
-    if not payments:
-        return []
-    rows = await connection.fetch(
+    loan_ids = await connection.fetchval(
         _USUAL,
         [each.loan_id for each in payments],
+        [each.bank_id for each in payments],
+        [each.serial for each in payments],
         [each.amount_fen for each in payments],
         [each.received_on for each in payments],
         policy.ahead_days,
         policy.penalty_percent,
         policy.by,
         str(policy.order),
-        LINES_SEEN,
+        scope.county,
+        scope.officer_id,
+        scope.now,
     )
-    by_loan = {each.loan_id: each for each in payments}
-    booked = []
-    for row in rows:
-        payment = by_loan[row["loan_id"]]
-        payment.interest_fen, payment.principal_fen = row["interest"], row["principal"]
-        booked.append(payment)
-    return booked
+    return set(loan_ids or ())

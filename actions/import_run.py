@@ -34,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 5_000
 TRIES = 5
+_PREPARE = """SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
+"""Five thousand rows are looked up by index, one by one: else each chunk may read all that the table has, which
+it grows by. Compiling the statements would take longer than they do."""
 _QUICKER = (
     asyncpg.UniqueViolationError,
     asyncpg.DeadlockDetectedError,
@@ -187,8 +191,7 @@ async def _put(batch: ImportBatch, applier: Applier, chunk: _Chunk) -> bool:
 
 async def _put_once(batch: ImportBatch, applier: Applier, chunk: _Chunk) -> bool:
     async with database.transaction() as connection:
-        # statements over five thousand rows: compiling them costs more than they take
-        await connection.execute("SET LOCAL jit = off")
+        await connection.execute(_PREPARE)
         row = await connection.fetchrow(
             "SELECT cursor, attempt, state FROM import_batch WHERE id = $1 FOR UPDATE", batch.id
         )
