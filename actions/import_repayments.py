@@ -241,8 +241,8 @@ WITH pay AS MATERIALIZED (
       settled_on = CASE WHEN put.settles THEN put.on_day ELSE l.settled_on END
   FROM put WHERE l.id = put.loan_id AND (put.to_principal > 0 OR put.settles)
 ), noted AS (
-  INSERT INTO repayment (county, loan_id, bank_id, serial, received_on, amount_fen, principal_fen, interest_fen,
-                         penalty_fen, recorded_by_id, recorded_at)
+  INSERT INTO repayment (county, loan_id, bank_id, serial, received_on, amount_fen, principal_fen,
+                         interest_fen, penalty_fen, recorded_by_id, recorded_at)
   SELECT $10, loan_id, bank_id, serial, on_day, amount, to_principal, to_interest, 0, $11, $12 FROM put
 )
 SELECT array_agg(loan_id) FROM put

@@ -34,10 +34,10 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 5_000
 TRIES = 5
-_PREPARE = """SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan;
-SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
-"""Five thousand rows are looked up by index, one by one: else each chunk may read all that the table has, which
-it grows by. Compiling the statements would take longer than they do."""
+_PREPARE = """SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off; SET LOCAL enable_memoize = off"""
+"""Five thousand rows are looked up by index, one by one: else each chunk might read all that the table has,
+and the file be slower the longer it is. Compiling the statements would take longer than they do."""
 _QUICKER = (
     asyncpg.UniqueViolationError,
     asyncpg.DeadlockDetectedError,

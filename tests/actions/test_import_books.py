@@ -114,6 +114,42 @@ async def test_files_of_repayments_agree_with_the_rule_on_random_loans(county: C
     assert await PlanChange.filter(kind="early").count() > 0
 
 
+async def test_years_of_a_loan_in_one_chunk_are_booked_one_after_the_other(county: County) -> None:
+    """S11.1, S12.1: by the statement while they are usual, by the rule from the first that is not."""
+    terms = {"还款方式": "等额本息", "结息周期": "按月", "放款日期": "2025-06-05"}
+    months = {"JJ0001": "24", "JJ0002": "12", "JJ0003": "24"}
+    loans = [loan(at, **terms, **{"期限（月）": term}) for at, term in enumerate(months.values(), start=1)]
+    assert (await bring(county, "loans", csv_file(loans))).accepted == 3
+    held = await books()
+    expected = {name: bare(book) for name, (book, _) in held.items()}
+    rows = []
+    for name, (book, policy) in held.items():
+        for at, line in enumerate(line for line in book.lines if line.due_on <= TODAY):
+            more = 200_000 if (name, at) == ("JJ0003", 4) else 0
+            fen = line.principal_fen + line.interest_fen + more
+            if name == "JJ0003" and at > 4:
+                fen = 10_000
+            rows.append(
+                {
+                    "流水号": f"Y{name}{at:02d}", "借据号": name, "还款日期": line.due_on.isoformat(),
+                    "还款金额（元）": f"{fen // 100}.{fen % 100:02d}",
+                }
+            )  # fmt: skip
+            expected[name] = bare(apply(expected[name], fen, line.due_on, policy).book)
+    batch = await bring(county, "repayments", csv_file(rows))
+    assert (batch.accepted, batch.refused) == (len(rows), 0), await errors_of(batch)
+    assert {name: bare(book) for name, (book, _) in (await books()).items()} == expected
+    usual = {
+        name: await Repayment.filter(serial__startswith=f"Y{name}", undo__isnull=True).count()
+        for name in months
+    }
+    assert usual == {"JJ0001": 12, "JJ0002": 12, "JJ0003": 4}
+    assert (await Loan.get(number="JJ0002")).state == "settled"
+    for each in await Loan.all():
+        notes = await Repayment.filter(loan_id=each.id).order_by("id")
+        assert [note.serial for note in notes] == sorted(note.serial for note in notes)
+
+
 async def test_what_a_file_booked_is_undone_exactly(county: County) -> None:
     """S11.1: by what it noted, the loan is as it was before."""
     await bring(county, "loans", csv_file([loan(1, 还款方式="等额本息", 结息周期="按月")]))
