@@ -49,6 +49,8 @@ class _Given:
     account: str | None
     guarantor_id: int | None
     person: _Person | None = None
+    lines: str = ""
+    """Its schedule, as `_block` gives it."""
 
 
 @dataclass(slots=True)
@@ -214,7 +216,7 @@ class LoanRows:
                 outcome.errors.append(wrong)
                 continue
             try:
-                _ = _block(each.terms)
+                each.lines = _block(each.terms)
             except schedule.BadTerms:
                 words = "按这些条件排不出还款计划，请核对金额、日期和还款方式。"
                 outcome.errors.append(self._error(each, "method", each.terms.method, words))
@@ -314,8 +316,7 @@ class LoanRows:
         )  # fmt: skip
         county = self._scope.county
         text = "".join(
-            _block(each.terms).replace("@", f"{county}\t{number}\t")
-            for number, each in zip(ids, ready, strict=True)
+            each.lines.replace("@", f"{county}\t{number}\t") for number, each in zip(ids, ready, strict=True)
         )
         await connection.copy_to_table("instalment", source=_source(text), columns=list(_LINE), format="text")
 
@@ -343,11 +344,11 @@ _LINE = (
 def _block(terms: schedule.Terms) -> str:
     """The lines of a schedule as COPY wants them; @ stands for county and loan. Raises BadTerms."""
     lines = [
-        f"@{line.number}\t{line.kind}\t{line.due_on}\t{line.nominal_on}"
+        f"@{line.number}\t{line.kind}\t{line.due_on.isoformat()}\t{line.nominal_on.isoformat()}"
         f"\t{'t' if line.calendar_known else 'f'}\t{line.days}\t{line.principal_fen}\t{line.interest_fen}"
         "\t0\t0"
         # nothing to pay is nothing to be late with
-        f"\t{line.due_on if not line.principal_fen + line.interest_fen else chr(92) + 'N'}\n"
+        f"\t{line.due_on.isoformat() if not line.principal_fen + line.interest_fen else chr(92) + 'N'}\n"
         for line in next(schedule_batch.plan_many([terms]))
     ]
     return "".join(lines)
