@@ -11,6 +11,7 @@ from itertools import islice
 
 import asyncpg
 
+from actions.import_books import fresh_ids
 from actions.routing import on_day
 from bot import database
 from models.sealing import blind_index, new_key, seal_text
@@ -63,18 +64,19 @@ async def make(
     progress: Callable[[int], None],
     late_share: float = LATE_SHARE,
 ) -> None:
-    """Add a county of `loans` loans to an empty database; `progress` is told how many are written.
+    """Add a county of `loans` loans; `progress` is told how many are written.
 
-    Raises ValueError when the county has loans already: nothing is mixed with real rows.
+    What was broken off goes on, by the same seed on the same day; done again it changes nothing. Raises
+    ValueError when the county has other loans (nothing is mixed with real rows) or is being filled just now.
     """
-    rows = await database.fetch("SELECT 1 FROM loan WHERE county = $1 LIMIT 1", pack.county)
-    if rows:
-        raise ValueError(f"county {pack.county} has loans already; use an empty database")
     on = on_day(now)
     plans = _plans(pack.county, loans, random.Random(seed), on, late_share)
     async with database.pool().acquire() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", f"fill {pack.county}"):
+            raise ValueError(f"county {pack.county} is being filled just now; wait until that is done")
+        written = await _written(connection, pack.county, plans)
         banks = await _frame(connection, pack, loans)
-        written = 0
+        progress(written)
         while batch := list(islice(plans, BATCH)):
             async with connection.transaction():
                 await _write(connection, pack, banks, batch, on, now)
@@ -82,6 +84,20 @@ async def make(
             progress(written)
         for table in ("person", "loan", "instalment"):
             await connection.execute(f"VACUUM ANALYZE {table}", timeout=600)
+
+
+async def _written(connection: asyncpg.Connection, county: str, plans: Iterator[Plan]) -> int:
+    """How many of the plans are written already; they are taken from the plans."""
+    count = await connection.fetchval("SELECT count(*) FROM loan WHERE county = $1", county)
+    last = next(islice(plans, count - 1, None), None) if count else None
+    same = last and await connection.fetchval(
+        """SELECT count(*) FROM loan WHERE county = $1 AND number = $2 AND village = $3 AND principal_fen = $4
+             AND disbursed_on = $5 AND method = $6""",
+        county, _number(last), last.village, last.amount_fen, last.disbursed_on, last.method,
+    )  # fmt: skip
+    if count and not same:
+        raise ValueError(f"county {county} has other loans already; use an empty database")
+    return int(count)
 
 
 def _plans(county: str, loans: int, chance: random.Random, on: date, late_share: float) -> Iterator[Plan]:
@@ -134,11 +150,11 @@ async def _frame(connection: asyncpg.Connection, pack: Pack, loans: int) -> list
 async def _write(
     connection: asyncpg.Connection, pack: Pack, banks: list[int], batch: list[Plan], on: date, now: datetime
 ) -> None:
-    people = await _reserve(connection, "person", len(batch))
-    loans = await _reserve(connection, "loan", len(batch))
+    people = await fresh_ids(connection, "person", len(batch))
+    loans = await fresh_ids(connection, "loan", len(batch))
     await connection.copy_records_to_table(
         "person",
-        records=[_person(pack.county, plan, people + at, now) for at, plan in enumerate(batch)],
+        records=[_person(pack.county, plan, people[at], now) for at, plan in enumerate(batch)],
         columns=[
             "id", "county", "key", "name_sealed", "name_index", "id_number_sealed", "id_number_index",
             "phone_sealed", "phone_index", "village", "detailed_notices", "created_at",
@@ -148,7 +164,7 @@ async def _write(
     await connection.copy_records_to_table(
         "loan",
         records=[
-            _loan(pack, banks, plan, sum(line[6] for line in lines[at]), loans + at, people + at, now)
+            _loan(pack, banks, plan, sum(line[6] for line in lines[at]), loans[at], people[at], now)
             for at, plan in enumerate(batch)
         ],
         columns=[
@@ -160,7 +176,7 @@ async def _write(
     await connection.copy_records_to_table(
         "instalment",
         records=[
-            (pack.county, loans + at, *line) for at, of_loan in enumerate(lines) for line in of_loan
+            (pack.county, loans[at], *line) for at, of_loan in enumerate(lines) for line in of_loan
         ],
         columns=[
             "county", "loan_id", "number", "kind", "due_on", "days", "principal_fen", "interest_fen",
@@ -169,16 +185,8 @@ async def _write(
     )  # fmt: skip
 
 
-async def _reserve(connection: asyncpg.Connection, table: str, count: int) -> int:
-    """The first of `count` ids of a table, taken from its sequence in one step."""
-    return int(
-        await connection.fetchval(
-            "SELECT setval(pg_get_serial_sequence($1, 'id'), "
-            "nextval(pg_get_serial_sequence($1, 'id')) + $2 - 1) - $2 + 1",
-            table,
-            count,
-        )
-    )
+def _number(plan: Plan) -> str:
+    return f"D{plan.number:09d}"
 
 
 def _person(county: str, plan: Plan, person_id: int, now: datetime) -> tuple[object, ...]:
@@ -208,7 +216,7 @@ def _loan(
     pack: Pack, banks: list[int], plan: Plan, repaid_fen: int, loan_id: int, person_id: int, now: datetime
 ) -> tuple[object, ...]:
     return (
-        loan_id, pack.county, new_key(), f"D{plan.number:09d}", banks[plan.number % len(banks)],
+        loan_id, pack.county, new_key(), _number(plan), banks[plan.number % len(banks)],
         person_id, plan.village, plan.amount_fen, plan.amount_fen - repaid_fen, 435, "actual/360",
         plan.method, CYCLES.get(plan.method, ""), plan.disbursed_on,
         schedule.add_months(plan.disbursed_on, plan.months), "active", now,
