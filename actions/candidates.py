@@ -34,7 +34,6 @@ class Candidate:
     id: int
     notice_id: int
     rung: int
-    channel: Channel
     priority: int
     attempts: int
     unsure_since: datetime | None
@@ -44,13 +43,14 @@ class Candidate:
     subject_id: int
     due_on: date
     step: str
-    facts: Mapping[str, Any]
     created_at: datetime
     expires_at: datetime
-    person: Sealed = field(repr=False)
-    phone_sealed: bytes | None = field(repr=False)
-    village: str
     detailed: bool
+    phone_sealed: bytes | None = field(repr=False)
+    channel: Channel
+    facts: Mapping[str, Any]
+    village: str
+    person: Sealed = field(repr=False)
     about: About = GONE
     identities: list[WechatIdentity] = field(default_factory=list)
     options: Sequence[tuple[WechatIdentity, str]] = ()
@@ -73,18 +73,21 @@ class Candidate:
         return Told(self.kind, self.step, self.due_on, self.created_at, self.facts, self.person, self.about)
 
 
-_IDENTITY = slice(-len(WechatIdentity._fields), None)
 _CHANNELS = {channel.value: channel for channel in Channel}
 _LOAD = """
-SELECT d.id, d.notice_id, d.rung, d.channel, d.priority, d.attempts, d.unsure_since, n.person_id, n.kind,
-       n.subject_kind, n.subject_id, n.due_on, n.step, n.facts, n.created_at, n.expires_at,
-       p.key AS person_key, p.name_sealed, p.id_number_sealed, p.phone_sealed, p.village, p.detailed_notices,
-       ARRAY(SELECT o.notice_class FROM opt_out o WHERE o.person_id = p.id) AS opted_out,
+SELECT d.id, d.notice_id, d.rung, d.priority, d.attempts, d.unsure_since, n.person_id, n.kind, n.subject_kind,
+       n.subject_id, n.due_on, n.step, n.created_at, n.expires_at, p.detailed_notices, p.phone_sealed,
+       p.key, p.name_sealed, p.id_number_sealed,
+       d.channel, n.facts, p.village,
+       (SELECT array_agg(o.notice_class) FROM opt_out o WHERE o.person_id = p.id) AS opted_out,
        u.id AS user_id, u.account, u.openid, u.following, u.window_until, u.window_left, u.last_said_at
 FROM delivery d JOIN notice n ON n.id = d.notice_id JOIN person p ON p.id = n.person_id
 LEFT JOIN wechat_user u ON u.person_id = p.id AND u.account = ANY($3::text[])
 WHERE d.id = ANY($1::bigint[]) AND d.state = 'leased' AND d.lease_owner = $2
 ORDER BY d.priority, d.not_before, d.id, u.id"""
+_PLAIN, _PERSON, _IDENTITY = slice(0, 16), slice(16, 19), slice(23, 30)
+"""Where in a row stand what a candidate takes as it is (in its own order), whom it is for, and an openid:
+with so many columns in so many rows, looking them up by name would cost more than all the rest."""
 
 
 async def load(
@@ -95,7 +98,7 @@ async def load(
     for row in await connection.fetch(_LOAD, list(ids), owner, list(accounts)):
         if not found or found[-1].id != row[0]:
             found.append(_candidate(row))
-        if row["user_id"] is not None:  # one row for each openid
+        if row[_IDENTITY.start] is not None:  # one row for each openid
             found[-1].identities.append(WechatIdentity._make(row[_IDENTITY]))
     subjects = await about(connection, (_asked(one) for one in found), on)
     for one in found:
@@ -104,28 +107,14 @@ async def load(
 
 
 def _candidate(row: asyncpg.Record) -> Candidate:
+    channel, facts, village, opted_out = row[_PERSON.stop : _IDENTITY.start]
     return Candidate(
-        id=row["id"],
-        notice_id=row["notice_id"],
-        rung=row["rung"],
-        channel=_CHANNELS[row["channel"]],
-        priority=row["priority"],
-        attempts=row["attempts"],
-        unsure_since=row["unsure_since"],
-        person_id=row["person_id"],
-        kind=row["kind"],
-        subject_kind=row["subject_kind"],
-        subject_id=row["subject_id"],
-        due_on=row["due_on"],
-        step=row["step"],
-        facts=orjson.loads(row["facts"]),
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        person=Sealed(row["person_key"], row["name_sealed"], row["id_number_sealed"]),
-        phone_sealed=row["phone_sealed"],
-        village=row["village"] or "",
-        detailed=row["detailed_notices"],
-        opted_out=row["opted_out"],
+        *row[_PLAIN],
+        channel=_CHANNELS[channel],
+        facts=orjson.loads(facts),
+        village=village or "",
+        person=Sealed._make(row[_PERSON]),
+        opted_out=opted_out or (),
     )
 
 

@@ -35,7 +35,7 @@ CONCURRENCY: Final = 32
 PLANNERS: Final = 2
 """Chunks prepared at the same time: while one waits for the database, the other is worked on."""
 AHEAD_SECONDS: Final = 0.2
-LINGER_SECONDS: Final = 0.008
+LINGER_SECONDS: Final = 0.02
 """Results that come within this time share a commit."""
 RENEW_SECONDS: Final = LEASE_SECONDS / 3
 RECORD_AGAIN_SECONDS: Final = 1.0

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 import orjson
+from aiohttp import hdrs
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
@@ -18,7 +19,8 @@ from bot.wechat.messages import printable
 
 MAX_ANSWER: Final = 1024 * 1024
 MAX_MEDIA: Final = 20 * 1024 * 1024
-TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=3)
+_TOTAL: Final = 8.0
+TIMEOUT: Final = aiohttp.ClientTimeout(total=_TOTAL, connect=3)
 
 Answer = dict[str, Any]
 Body = bytes | Callable[[], aiohttp.FormData] | None
@@ -75,7 +77,7 @@ class Address:
     def head(self) -> bytes:
         """The beginning of a POST, up to the length of its body."""
         headers = self.request.headers.copy()
-        headers.pop("Content-Length", None)
+        headers.pop(hdrs.CONTENT_LENGTH, None)
         lines = (f"POST {self.url.raw_path_qs} HTTP/1.1", *(": ".join(pair) for pair in headers.items()))
         return "\r\n".join((*lines, "Content-Length: ")).encode()
 
@@ -93,12 +95,13 @@ async def exchange(
 
     The errors are raised away from their causes: aiohttp's words hold the address, and with it the token.
     """
-    if session.closed or session.connector is None:
+    connector = session.connector
+    if connector is None or connector.closed:
         raise NotSent(api, "the session is closed")
     failure: WeChatError
     try:
         if isinstance(body, bytes):
-            raw = await _post(session.connector, to, body, timeout, limit)
+            raw = await _post(connector, to, body, timeout, limit)
         else:
             raw = await _request(session, to, body, timeout, limit)
         if raw is not None:
@@ -124,26 +127,31 @@ async def _post(
     this call: it makes a request, a payload, a task that writes it and a response each time, and looks for
     cookies, redirects and proxies that WeChat's API does not have.
     """
-    connection: aiohttp.connector.Connection | None = None
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + (timeout.total or _TOTAL)
     try:
-        async with asyncio.timeout(timeout.total):
-            connection = await connector.connect(to.request, [], timeout)
-            protocol, line = connection.protocol, connection.transport
-            if protocol is None or line is None:
-                raise aiohttp.ClientConnectionResetError
-            protocol.set_response_params(read_until_eof=True, read_timeout=timeout.sock_read)
-            line.write(b"%b%d\r\n\r\n%b" % (to.head, len(body), body))
-            protocol.start_timeout()
+        connection = await connector.connect(to.request, [], timeout)  # waits for `timeout.connect` at most
+    except TimeoutError:
+        raise aiohttp.ConnectionTimeoutError from None
+    protocol, line = connection.protocol, connection.transport
+    if protocol is None or line is None:
+        connection.close()
+        raise aiohttp.ClientConnectionResetError
+    late = loop.call_at(deadline, line.abort)  # asyncio.timeout costs three times as much
+    try:
+        protocol.set_response_params(read_until_eof=True)
+        line.write(b"%b%d\r\n\r\n%b" % (to.head, len(body), body))
+        message, content = await protocol.read()
+        while message.code < 200:  # "go on": the answer is still to come
             message, content = await protocol.read()
-            while message.code < 200:  # "go on": the answer is still to come
-                message, content = await protocol.read()
-            raw = await _raw(message.code, message.headers, content, limit)
+        raw = await _raw(message.code, message.headers, content, limit)
     except BaseException as error:
-        if connection is not None:
-            connection.close()  # an answer that comes now must not be taken for that of the next call
-        elif isinstance(error, TimeoutError):
-            raise aiohttp.ConnectionTimeoutError from None
+        connection.close()  # an answer that comes now must not be taken for that of the next call
+        if isinstance(error, aiohttp.ClientError) and loop.time() >= deadline:
+            raise TimeoutError from None
         raise
+    finally:
+        late.cancel()
     connection.release()
     return raw
 
@@ -173,12 +181,12 @@ async def _raw(
     body = await _content(headers, content, limit)
     if body is None:
         return None
-    return Raw(status, headers.get("Content-Type", ""), headers.get("Content-Disposition", ""), body)
+    return Raw(status, headers.get(hdrs.CONTENT_TYPE, ""), headers.get(hdrs.CONTENT_DISPOSITION, ""), body)
 
 
 async def _content(headers: Mapping[str, str], content: aiohttp.StreamReader, limit: int) -> bytes | None:
-    size = headers.get("Content-Length")
-    if size is not None and "Content-Encoding" not in headers:
+    size = headers.get(hdrs.CONTENT_LENGTH)
+    if size is not None and hdrs.CONTENT_ENCODING not in headers:
         return await content.read() if int(size) <= limit else None
     found = bytearray()
     async for chunk in content.iter_any():
