@@ -108,7 +108,7 @@ async def load(
 
 def _candidate(row: asyncpg.Record) -> Candidate:
     channel, facts, village, opted_out = row[_PERSON.stop : _IDENTITY.start]
-    return Candidate(
+    return Candidate(  # type: ignore[misc]  # mypy cannot count what the slice holds
         *row[_PLAIN],
         channel=_CHANNELS[channel],
         facts=orjson.loads(facts),
