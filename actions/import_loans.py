@@ -32,6 +32,10 @@ class Outcome:
     unchanged: int = 0
     errors: list[RowError] = field(default_factory=list)
 
+    def copy(self) -> Outcome:
+        """The same, to go on with: a chunk that is done again begins with what its rows alone say."""
+        return Outcome(self.accepted, self.unchanged, [*self.errors])
+
 
 @dataclass(slots=True)
 class _Given:
@@ -72,14 +76,22 @@ class LoanRows:
         self._terms: dict[tuple[str, str | None], schedule.Terms | str] = {}
         self._stored: dict[tuple[str, str], dict[str, Any]] = {}
 
-    async def apply(self, connection: asyncpg.Connection, rows: Sequence[tuple[int, list[Any]]]) -> Outcome:
-        """Write a chunk in the transaction of its cursor. Rows that are there already change nothing.
+    def prepare(self, rows: Sequence[tuple[int, list[Any]]]) -> tuple[list[_Given], Outcome]:
+        """All that needs no database, schedules too: done in a thread while the chunk before is written.
+
+        Clause: S12.1, S11.1.
+        """
+        outcome = Outcome()
+        given = self._first_of_each([self._read(number, values, outcome) for number, values in rows], outcome)
+        return [each for each in given if self._planned(each, outcome)], outcome
+
+    async def apply(self, connection: asyncpg.Connection, given: Sequence[_Given], said: Outcome) -> Outcome:
+        """Write a prepared chunk in the transaction of its cursor. Rows that are there already change nothing.
 
         Raises UniqueViolationError when another import was quicker: the chunk is then done again.
         Clause: S12.1, S11.1, S4.7.
         """
-        outcome = Outcome()
-        given = self._first_of_each([self._read(number, values, outcome) for number, values in rows], outcome)
+        outcome = said.copy()
         new = await self._without_known(connection, given, outcome)
         ready = await self._with_people(connection, new, outcome)
         await self._write(connection, ready)
@@ -176,6 +188,16 @@ class LoanRows:
                 outcome.errors.append(self._error(each, "number", each.number, words))
         return list(first.values())
 
+    def _planned(self, given: _Given, outcome: Outcome) -> bool:
+        """Work the schedule out; False when there is none."""
+        try:
+            given.lines = _block(given.terms)
+        except schedule.BadTerms:
+            words = "按这些条件排不出还款计划，请核对金额、日期和还款方式。"
+            outcome.errors.append(self._error(given, "method", given.terms.method, words))
+            return False
+        return True
+
     async def _without_known(
         self, connection: asyncpg.Connection, given: Sequence[_Given], outcome: Outcome
     ) -> list[_Given]:
@@ -214,12 +236,6 @@ class LoanRows:
             wrong = self._wrong_person(each, person)
             if wrong is not None:
                 outcome.errors.append(wrong)
-                continue
-            try:
-                each.lines = _block(each.terms)
-            except schedule.BadTerms:
-                words = "按这些条件排不出还款计划，请核对金额、日期和还款方式。"
-                outcome.errors.append(self._error(each, "method", each.terms.method, words))
                 continue
             if person is None:
                 person = _Person(0, new_key(), each.village, None, None, each.phone is not None, each)

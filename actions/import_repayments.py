@@ -30,16 +30,20 @@ class RepaymentRows:
     def __init__(self, scope: Scope, reader: RowReader) -> None:
         self._scope, self._reader = scope, reader
 
-    async def apply(self, connection: asyncpg.Connection, rows: Sequence[tuple[int, list[Any]]]) -> Outcome:
-        """Write a chunk in the transaction of its cursor. Rows that are there already change nothing.
+    def prepare(self, rows: Sequence[tuple[int, list[Any]]]) -> tuple[list[Payment], Outcome]:
+        """All that needs no database: done in a thread while the chunk before is written. Clause: S12.1."""
+        outcome = Outcome()
+        given = [self._read(number, values, outcome) for number, values in rows]
+        return self._first_of_each([each for each in given if each is not None], outcome), outcome
+
+    async def apply(self, connection: asyncpg.Connection, given: Sequence[Payment], said: Outcome) -> Outcome:
+        """Write a prepared chunk in the transaction of its cursor. Rows that are there already change nothing.
 
         Raises UniqueViolationError when another import was quicker: the chunk is then done again.
         Clause: S12.1, S11.1.
         """
-        outcome = Outcome()
-        given = [self._read(number, values, outcome) for number, values in rows]
-        first = self._first_of_each([each for each in given if each is not None], outcome)
-        new = await self._without_known(connection, first, outcome)
+        outcome = said.copy()
+        new = await self._without_known(connection, given, outcome)
         payments = await self._with_loans(connection, new, outcome)
         outcome.accepted = await self._book(connection, payments, outcome)
         return outcome

@@ -85,6 +85,9 @@ class _Chunk:
     errors: list[RowError]
     last_row: int
     bytes_read: int
+    given: list[Any]
+    """What the applier made of the rows, and what it says of them."""
+    said: Outcome
 
     @property
     def size(self) -> int:
@@ -103,10 +106,10 @@ async def _run(batch: ImportBatch, file: BinaryIO, pack: Pack, now: datetime, te
     batch.bytes_total = sheet.bytes_total
     reader = RowReader(table, header, scope.limits)
     applier = _APPLIERS[batch.kind](scope, reader)
-    chunks = _chunks(rows, reader, batch.cursor, lambda: sheet.bytes_read)
+    chunks = _chunks(rows, reader, applier, batch.cursor, lambda: sheet.bytes_read)
     writing: asyncio.Task[bool] | None = None
     try:
-        # while PostgreSQL writes a chunk, a thread reads the next one
+        # while PostgreSQL writes a chunk, a thread reads and prepares the next one
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             if writing is not None and not await writing:
                 return
@@ -155,9 +158,13 @@ def _header(table: Table, rows: Iterator[tuple[int, list[str]]]) -> Header | str
 
 
 def _chunks(
-    rows: Iterator[tuple[int, list[str]]], reader: RowReader, cursor: int, bytes_read: Callable[[], int]
+    rows: Iterator[tuple[int, list[str]]],
+    reader: RowReader,
+    applier: Applier,
+    cursor: int,
+    bytes_read: Callable[[], int],
 ) -> Iterator[_Chunk]:
-    """Rows behind the cursor, read and checked, so many at a time; blank rows are passed over."""
+    """Rows behind the cursor, read, checked and prepared, so many at a time; blank rows are passed over."""
     good: list[tuple[int, list[Any]]] = []
     bad: list[RowError] = []
     last = cursor
@@ -171,10 +178,10 @@ def _chunks(
             good.append((number, read))
         last = number
         if len(good) + len(bad) >= CHUNK:
-            yield _Chunk(good, bad, last, bytes_read())
+            yield _Chunk(good, bad, last, bytes_read(), *applier.prepare(good))
             good, bad = [], []
     if good or bad:
-        yield _Chunk(good, bad, last, bytes_read())
+        yield _Chunk(good, bad, last, bytes_read(), *applier.prepare(good))
 
 
 async def _put(batch: ImportBatch, applier: Applier, chunk: _Chunk) -> bool:
@@ -201,8 +208,8 @@ async def _put_once(batch: ImportBatch, applier: Applier, chunk: _Chunk) -> bool
             await batch.refresh_from_db()
             return True
         if row["cursor"]:
-            chunk = _behind(chunk, row["cursor"])
-        outcome: Outcome = await applier.apply(connection, chunk.rows)
+            chunk = _behind(chunk, row["cursor"], applier)
+        outcome: Outcome = await applier.apply(connection, chunk.given, chunk.said)
         errors = sorted([*chunk.errors, *outcome.errors], key=lambda error: error.row)
         await connection.copy_records_to_table(
             "import_error",
@@ -224,13 +231,13 @@ async def _put_once(batch: ImportBatch, applier: Applier, chunk: _Chunk) -> bool
     return True
 
 
-def _behind(chunk: _Chunk, cursor: int) -> _Chunk:
-    return _Chunk(
-        [each for each in chunk.rows if each[0] > cursor],
-        [each for each in chunk.errors if each.row > cursor],
-        chunk.last_row,
-        chunk.bytes_read,
-    )
+def _behind(chunk: _Chunk, cursor: int, applier: Applier) -> _Chunk:
+    """The chunk without what another worker has done since it was read."""
+    rows = [each for each in chunk.rows if each[0] > cursor]
+    errors = [each for each in chunk.errors if each.row > cursor]
+    if len(rows) + len(errors) == chunk.size:
+        return chunk
+    return _Chunk(rows, errors, chunk.last_row, chunk.bytes_read, *applier.prepare(rows))
 
 
 def _about_unused(header: Header) -> str:
