@@ -86,7 +86,7 @@ class LoanRows:
         return [each for each in given if self._planned(each, outcome)], outcome
 
     async def apply(self, connection: asyncpg.Connection, given: Sequence[_Given], said: Outcome) -> Outcome:
-        """Write a prepared chunk in the transaction of its cursor. Rows that are there already change nothing.
+        """Write a prepared chunk in the transaction of its cursor. What is there already changes nothing.
 
         Raises UniqueViolationError when another import was quicker: the chunk is then done again.
         Clause: S12.1, S11.1, S4.7.

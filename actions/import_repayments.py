@@ -37,7 +37,7 @@ class RepaymentRows:
         return self._first_of_each([each for each in given if each is not None], outcome), outcome
 
     async def apply(self, connection: asyncpg.Connection, given: Sequence[Payment], said: Outcome) -> Outcome:
-        """Write a prepared chunk in the transaction of its cursor. Rows that are there already change nothing.
+        """Write a prepared chunk in the transaction of its cursor. What is there already changes nothing.
 
         Raises UniqueViolationError when another import was quicker: the chunk is then done again.
         Clause: S12.1, S11.1.
