@@ -153,6 +153,7 @@ async def _create(
     on = routing.on_day(now)
     route = pack.route(submission.route, on)
     village = submission.identity.village
+    lent = (submission.rules.kind.value, submission.rules.amount_fen)
     application = LoanApplication(
         county=actor.county,
         number=await _next_number(actor.county, pack, now),
@@ -170,9 +171,9 @@ async def _create(
         route=route.name,
         resolved_route=route.as_json(),
         terms=pack.terms(on).as_json(),
-        acquiring_bank_id=await routing.organisation_for(actor.county, "acquiring_bank", village),
-        partner_bank_id=await routing.organisation_for(actor.county, "partner_bank", village),
-        guarantor_id=await routing.organisation_for(actor.county, "guarantor", village),
+        acquiring_bank_id=await routing.organisation_for(actor.county, "acquiring_bank", village, *lent),
+        partner_bank_id=await routing.organisation_for(actor.county, "partner_bank", village, *lent),
+        guarantor_id=await routing.organisation_for(actor.county, "guarantor", village, *lent),
         channel=actor.channel,
         confirmed_by="own" if submission.own else "",
         submitted_at=now,

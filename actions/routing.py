@@ -14,6 +14,7 @@ from bot.config import SHANGHAI
 from models.application import LoanApplication, Task, Visit
 from models.people import Organisation, Region
 from policies.pack import Pack
+from rules.authority import may_decide
 from rules.regions import covers, scope_of
 from rules.routes import FINAL_STATES, Decision, Progress, Route, Stage, State, denied, open_stages
 from rules.tasks import deadline
@@ -104,10 +105,19 @@ def expected_at(route: Route, progress: Progress, now: datetime) -> datetime | N
     return deadline(on_day(now), max(limits)).at if limits else None
 
 
-async def organisation_for(county: str, kind: str, region: str) -> int | None:
-    """Id of the organisation of a kind that serves a region; the one with the closest region wins."""
+async def organisation_for(
+    county: str, kind: str, region: str, applicant_kind: str, amount_fen: int
+) -> int | None:
+    """Id of the organisation of a kind that serves a region and may decide such a loan itself.
+
+    The one with the closest region wins; what is beyond it goes one level up. Clause: S4.4.
+    """
     bodies = await Organisation.filter(county=county, kind=kind).order_by("id")
-    covering = [body for body in bodies if covers(body.region, region)]
+    covering = [
+        body
+        for body in bodies
+        if covers(body.region, region) and may_decide(body.authority, applicant_kind, amount_fen)
+    ]
     covering.sort(key=lambda body: -len(scope_of(body.region)))
     return covering[0].id if covering else None
 

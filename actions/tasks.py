@@ -15,7 +15,7 @@ from actions.shown import ShownApplication, ShownLoan, shown_application, shown_
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import Decision as DecisionRow
-from models.application import LoanApplication, Task
+from models.application import LoanApplication, Task, Visit
 from policies.pack import Pack
 from rules import tasks as rules
 from rules.identity import check_free_text
@@ -286,12 +286,14 @@ async def _refuse_involved(actor: Actor, application: LoanApplication, task: Tas
         # 途径一: the village clerk who enters the paper gives the preliminary review himself (S2.1)
         involved |= {application.filled_by_id}
     elsewhere = await DecisionRow.filter(application_id=application.id).exclude(stage=task.stage)
+    surveyed = await Visit.filter(application_id=application.id)
     refuse(
         [
             rules.check_reviewer(
                 actor.person_id,
                 family_ids=involved,
-                decided_ids=frozenset(row.reviewer_id for row in elsewhere),
+                decided_ids=frozenset(row.reviewer_id for row in elsewhere)
+                | frozenset(visit.visitor_id for visit in surveyed),
             )
         ]
     )

@@ -13,6 +13,7 @@ from actions.applications import refuse
 from actions.visit_plans import keep_findings
 from bot import database
 from bot.errors import Conflict, RuleRefused
+from models.application import Decision as DecisionRow
 from models.application import LoanApplication, Task, Visit
 from models.conversation import StoredFile
 from models.loan import Loan
@@ -75,7 +76,8 @@ async def record(actor: Actor, task_key: str, report: VisitReport, pack: Pack, n
     _check(report, pack, now, CONFIRMATIONS)
     async with database.transaction() as connection:
         application = await LoanApplication.select_for_update().get(id=task.application_id)
-        refuse([check_reviewer(actor.person_id, family_ids=await family_of(application))])
+        family, decided = await family_of(application), await _decided(application.id)
+        refuse([check_reviewer(actor.person_id, family_ids=family, decided_ids=decided)])
         await _check_photos(actor, report.photos)
         visit = await _create(
             actor, task, _Place(application.household_id, application.village), report, pack, now
@@ -110,7 +112,8 @@ async def _record_after_loan(
         loan = await Loan.select_for_update().get(id=task.loan_id)
         members = await Person.filter(household_id=loan.household_id) if loan.household_id else []
         family = frozenset((loan.borrower_id, *(member.id for member in members)))
-        refuse([check_reviewer(actor.person_id, family_ids=family)])
+        decided = await _decided(loan.application_id, of_a_body=True) if loan.application_id else frozenset()
+        refuse([check_reviewer(actor.person_id, family_ids=family, decided_ids=decided)])
         await _check_photos(actor, report.photos)
         await _refuse_used_photos(report.photos)
         visit = await _create(actor, task, _Place(loan.household_id, loan.village), report, pack, now)
@@ -125,6 +128,14 @@ async def _record_after_loan(
         if seen:
             await keep_findings(actor, loan, seen, report.remark, pack, now, visit=visit)
         return visit
+
+
+async def _decided(application_id: int, *, of_a_body: bool = False) -> frozenset[int]:
+    """Who decided an application; `of_a_body`: at bank or guarantor, whose posts are kept apart. S4.3"""
+    rows = DecisionRow.filter(application_id=application_id)
+    if of_a_body:
+        rows = rows.filter(organisation_id__isnull=False)
+    return frozenset(row.reviewer_id for row in await rows)
 
 
 async def _refuse_used_photos(photos: Sequence[str]) -> None:

@@ -72,6 +72,8 @@ async def plain_bodies(request: web.Request, handler: Handler) -> web.StreamResp
 
 async def safe_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Headers every answer has; nothing that belongs to a person stays in a cache."""
+    if request.path.startswith("/console/"):  # without any referrer a browser sends its forms from "null"
+        response.headers.setdefault("Referrer-Policy", "same-origin")
     for name, value in _SAFE_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith(("/api/", "/m/", "/console/")) and "Cache-Control" not in response.headers:

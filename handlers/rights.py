@@ -76,6 +76,9 @@ DELEGATION = Right(_of(OWN, *STAFF_ROLES), "delegation", shows="whole")
 
 STAFF_CHANGES = Right(_of(OWN, *STAFF_ROLES))
 """人员变动 of one's own body; the county centre also of its stations, administrators of every body."""
+BODIES = Right(_of(COUNTY, *STAFF_ROLES), shows="nothing")
+NEW_BODY = Right(_of(COUNTY, SYSTEM), shows="nothing")
+AUTHORITY = Right(_of(COUNTY, SYSTEM), "organisation", shows="nothing")
 FIRST_LOGIN = Right(_of(COUNTY, SYSTEM), "officer", shows="nothing")
 LOGIN_OF_OTHERS = Right(_of(COUNTY, SAFETY), "officer", shows="nothing")
 

@@ -24,6 +24,7 @@ from handlers.api import (
     imports,
     loans,
     me,
+    organisations,
     reports,
     sessions,
     slips,
@@ -217,6 +218,9 @@ API = (
     endpoint(
         "POST", "/api/v1/staff-changes", staffing.ask, rights.STAFF_CHANGES, status=201, errors=(404, 409)
     ),
+    endpoint("GET", "/api/v1/organisations", organisations.listed, rights.BODIES),
+    endpoint("POST", "/api/v1/organisations", organisations.make, rights.NEW_BODY, status=201, errors=(409,)),
+    endpoint("PUT", "/api/v1/organisations/{key}/authority", organisations.set_authority, rights.AUTHORITY),
     endpoint("GET", "/api/v1/staff-changes", staffing.listed, rights.STAFF_CHANGES),
     endpoint("POST", "/api/v1/staff/{key}/invitation", staffing.invite, rights.FIRST_LOGIN, status=201),
     endpoint("POST", "/api/v1/staff/{key}/reset", staffing.reset, rights.LOGIN_OF_OTHERS, status=201),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tortoise import fields
 from tortoise.models import Model
 
@@ -29,6 +31,8 @@ class Organisation(KeyedRow):
     kind = fields.CharField(max_length=24)
     name = fields.CharField(max_length=80)
     region = fields.CharField(max_length=12)
+    authority: Any = fields.JSONField(null=True)
+    """What it may lend itself: kind of applicant -> largest amount in fen; null: not restricted (S4.4)."""
 
     class Meta:
         table = "organisation"

@@ -108,10 +108,12 @@ def check_reviewer(
     """Why this person may not act on an application though the task is his, or None.
 
     `family_ids` are the applicant, his household and whoever filled in for him; `decided_ids` are the people
-    who have decided it at another stage. Clause: S4.3.
+    who hold another of the five posts on it: who surveyed it, or decided it at another stage. Clause: S4.3.
     """
     if person_id in family_ids:
         return Refusal("S4.3", "这是您本人、家人或您代填的申请，请交给其他同事办理。", "own_case")
     if person_id in decided_ids:
-        return Refusal("S4.3", "您已经在别的环节审过这笔申请，请交给其他同事办理。", "decided_before")
+        return Refusal(
+            "S4.3", "这笔贷款的别的环节是您办的，按规定要换一个人，请交给其他同事办理。", "decided_before"
+        )
     return None

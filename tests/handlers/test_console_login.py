@@ -165,6 +165,7 @@ async def test_a_form_of_another_site_logs_nobody_in_and_leads_nowhere_else(desk
     assert (await desk.post("/console/login", **form, csrf="x"))[0] == 403
     assert (await desk.client.post("/console/login", json=form)).status == 415
     assert (await desk.client.post("/console/login", data={"name": "x" * 9000})).status == 413
+    assert (await desk.client.get("/console/login")).headers["Referrer-Policy"] == "same-origin"
     foreign = {"data": {**form, "csrf": desk.csrf}, "headers": {"Origin": "https://evil.example"}}
     assert (await desk.client.post("/console/login", **foreign)).status == 403
     for to in (
