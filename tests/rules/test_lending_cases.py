@@ -1,7 +1,7 @@
 """Figures that other lending systems publish for the same loans, each kind through the one entry `plan`.
 
 `lending_cases.json` names the source of every figure. A case is read by its kind and its inputs alone, so
-that another case of a kind needs no code. Splits of a sum by shares (K01) belong to the fund.
+that another case of a kind needs no code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pytest
 
 from rules.rates import RateChange, interest_fen
 from rules.schedule import Instalment, Method, Terms, add_months, monthly_dates, plan
+from rules.shares import split_fen
 
 CASES = json.loads((Path(__file__).parent / "lending_cases.json").read_text("utf-8"))
 START = date(2024, 1, 1)
@@ -202,3 +203,18 @@ def test_every_case_of_a_schedule_is_tried() -> None:
         "daily accrual", "day-count compare", "monthly date sequence", "quarterly settlement, subsidy basis",
     }  # fmt: skip
     assert {case["kind"] for case in CASES} - tried == {"split by shares, in fen"}
+
+
+@of_kind("split by shares, in fen")
+def test_a_sum_is_split_to_the_last_fen(case: dict[str, Any]) -> None:
+    """S8.5"""
+    rows = case["inputs"]["rows"]
+    assert [split_fen(total, shares) for total, shares in rows] == case["expected"]["shares"]
+    assert all(sum(split_fen(total, shares)) == total for total, shares in rows)
+
+
+@pytest.mark.parametrize(("total", "shares"), [(-1, [1]), (1, []), (1, [0, 0]), (1, [2, -1])])
+def test_what_cannot_be_split_is_refused(total: int, shares: list[int]) -> None:
+    """S8.5"""
+    with pytest.raises(ValueError, match="not negative"):
+        split_fen(total, shares)
