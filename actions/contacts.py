@@ -20,7 +20,7 @@ CALLED = RISK | {"call_or_visit", "handover", "slip", "promise", "identity_check
 """Tasks about a person: whoever does one talks to him."""
 KINDS = CALLED | {"visit", "post_loan_visit"}
 """Tasks that are done by talking to somebody."""
-_MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
+MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ async def leave_phone(actor: Actor, phone: str, now: datetime) -> None:
 
     Raises RuleRefused. Clause: S18.3.
     """
-    if not _MOBILE.fullmatch(phone):
+    if not MOBILE.fullmatch(phone):
         raise RuleRefused("S18.3", "手机号要11位数字，请再发一次。", code="phone", field="phone")
     person = await Person.get(id=actor.person_id)
     if not person.phone:

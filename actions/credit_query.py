@@ -215,11 +215,12 @@ async def _authorisation(consent: Consent, application: LoanApplication) -> Auth
         agreed_on=on_day(consent.agreed_at),
         until=consent.valid_until,
         withdrawn_on=on_day(consent.withdrawn_at) if consent.withdrawn_at else None,
-        standing=await _standing(application),
+        standing=await standing_of(application),
     )
 
 
-async def _standing(application: LoanApplication) -> Standing:
+async def standing_of(application: LoanApplication) -> Standing:
+    """Where the matter of an application stands: under review, a living loan, or over. Clause: S6.6."""
     state = State(application.state)
     if state is State.DISBURSED:
         rows = await fetch(

@@ -187,13 +187,17 @@ def place(column: str, event: Arrived) -> str:
 
 
 async def _follows(connection: asyncpg.Connection, changes: Sequence[FollowChange], _now: datetime) -> None:
-    # Whoever left cannot be written to any more: his window closes with it.
+    # Whoever left cannot be written to any more: his window closes with it. What only WeChat told about him
+    # goes (the platform's rules ask for it); which openid signed what stays with the contract records.
     newest: dict[Who, FollowChange] = {}
     for change in sorted(changes, key=lambda c: (c.who, c.at)):
         newest[change.who] = change
     await connection.execute(
         """UPDATE wechat_user u SET following = t.following, changed_at = t.at,
-             window_left = CASE WHEN t.following THEN u.window_left ELSE 0 END
+             window_left = CASE WHEN t.following THEN u.window_left ELSE 0 END,
+             window_until = CASE WHEN t.following THEN u.window_until END,
+             last_said_at = CASE WHEN t.following THEN u.last_said_at END,
+             unionid = CASE WHEN t.following THEN u.unionid END
            FROM unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[])
              AS t (account, openid, following, at)
            WHERE u.account = t.account AND u.openid = t.openid

@@ -47,6 +47,7 @@ TASK_TITLES = {
     "binding_check": "确认微信更正",
     "staff_change": "办理人员变动",
     "vacancy": "安排人手",
+    "privacy_request": "答复更正或删除资料的要求",
     "audit_alert": "查清谁看了太多资料",
     "slip": "核对还款单据",
     "promise": "问一问没按说好的日子还",

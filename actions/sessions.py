@@ -12,13 +12,15 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 
 from actions.access import Actor, posts_held
-from bot.errors import TianxinError
+from bot.errors import RuleRefused, TianxinError
 from models.credential import ConsoleSession
 from models.people import ApiSession, WechatUser
 from models.work import AuditEntry
 
 BORROWER_LIFE = timedelta(days=7)
 STAFF_LIFE = timedelta(hours=12)
+FRESH = timedelta(minutes=10)
+"""So long after logging in one may take one's own data along."""
 _TOKEN_BYTES = 32
 
 
@@ -72,6 +74,13 @@ async def keeps(token: str, actor: Actor, now: datetime) -> bool:
     )
     life = STAFF_LIFE if actor.staff else BORROWER_LIFE
     return session is not None and session.created_at <= now < session.created_at + life / 2
+
+
+async def check_fresh(token: str, now: datetime) -> None:
+    """Raises RuleRefused (login_again) unless this session began a moment ago. Clause: S17.2."""
+    session = await ApiSession.get_or_none(token_sha256=_hash(token), ended_at__isnull=True)
+    if session is None or now - session.created_at > FRESH:
+        raise RuleRefused("S17.2", "为了您的资料安全，请重新登录一次再取。", code="login_again")
 
 
 async def end(token: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from actions import audit, audit_watch, bindings, claims, routing, staff_changes
+from actions import audit, audit_watch, bindings, claims, own_data, routing, staff_changes
 from actions.access import Actor, access_task, family_of
 from actions.applications import refuse
 from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loans
@@ -36,7 +36,7 @@ RISK = ("warning_measure", "early_repayment", "hand_to_law", "abnormal")
 CLOSABLE = (
     *("call_or_visit", "handover", "promise", "vacancy"),
     *RISK,
-    *(claims.TASK, bindings.TASK, audit_watch.TASK, staff_changes.TASK),
+    *(claims.TASK, bindings.TASK, audit_watch.TASK, staff_changes.TASK, own_data.TASK),
 )
 """Kinds of tasks that are done by doing something, mostly talking to somebody, and saying how it went."""
 REASON_MAX = 300
@@ -416,6 +416,7 @@ _JUDGED: Mapping[str, Callable[..., Awaitable[None]]] = {
     claims.TASK: claims.settle_check,
     bindings.TASK: bindings.settle_check,
     staff_changes.TASK: staff_changes.settle_change,
+    own_data.TASK: own_data.settle,
 }
 """Kinds of tasks whose outcome has consequences -> what brings them about."""
 

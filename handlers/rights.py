@@ -87,6 +87,7 @@ DESK_LOGIN = Right(_of(OWN, *STAFF_ROLES), shows="nothing")
 
 MY_DRAFT = Right(_ANYBODY, "draft", shows="own")
 MY_CLAIM = Right(_ANYBODY, "claim", shows="masked")
+MY_CONSENT = Right(_ANYBODY, "consent", shows="own")
 MY_APPLICATION = Right(_ANYBODY, "application", shows="own")
 APPLICATION = Right({**_ANYBODY, **APPLICATION_READERS}, "application")
 CREDIT_QUERY = Right(

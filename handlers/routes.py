@@ -25,6 +25,7 @@ from handlers.api import (
     loans,
     me,
     organisations,
+    own_data,
     reports,
     sessions,
     slips,
@@ -48,6 +49,7 @@ from handlers.keys import FLIGHTS, OPENAPI, RUNTIME
 from handlers.observe import observe, plain_bodies, safe_headers
 from handlers.pages import assets, base, farmer, login, risk, staff
 from handlers.pages import audit as audit_pages
+from handlers.pages import consents as consent_pages
 from handlers.pages import identity as identity_pages
 from handlers.pages import notices as notice_pages
 from handlers.pages import reports as report_pages
@@ -207,6 +209,12 @@ API = (
     endpoint("GET", "/api/v1/people/{key}/notices", me.notices_of, rights.TOLD),
     endpoint("GET", "/api/v1/deliveries", deliveries.dashboard, rights.DELIVERIES),
     endpoint("GET", "/api/v1/consents", me.consents, rights.MYSELF),
+    endpoint(
+        "POST", "/api/v1/consents/{key}/withdrawal", own_data.withdraw, rights.MY_CONSENT, errors=(404,)
+    ),
+    endpoint("GET", "/api/v1/me/export", own_data.export, rights.MYSELF, raw="file", files=(own_data.ZIP,)),
+    endpoint("POST", "/api/v1/me/requests", own_data.ask, rights.MYSELF, status=201, errors=(409,)),
+    endpoint("GET", "/api/v1/me/requests", own_data.asked, rights.MYSELF),
     endpoint("POST", "/api/v1/identity-claims", identity.begin, rights.MYSELF, status=201),
     endpoint("GET", "/api/v1/identity-claims/current", identity.current, rights.MYSELF, errors=(404,)),
     endpoint("POST", "/api/v1/identity-claims/{key}/code", identity.send_code, rights.MY_CLAIM),
@@ -270,6 +278,7 @@ PAGES = (
     web.get("/m/subsidies/{key}", page(subsidy_pages.quarter, rights.SUBSIDY)),
     web.get("/m/misuse/{key}", page(subsidy_pages.used, rights.LOAN_OF_STAFF)),
     web.get("/m/audit", page(audit_pages.trail, rights.AUDIT)),
+    web.get("/m/consents", page(consent_pages.mine, rights.MYSELF)),
     web.get("/static/{name:.+}", governed(assets.serve, rights.EVERYBODY)),
 )
 CONSOLE_LOGIN = (

@@ -129,6 +129,7 @@ _CLOSE_WORDS_OF = {
     "binding_check": {"同意更正": "confirmed", "不同意": "refused"},
     "staff_change": {"办好了": "done", "不办": "refused"},
     "vacancy": {"已经安排好了": "filled"},
+    "privacy_request": {"同意": "granted", "不同意": "refused"},
     "audit_alert": {"问清楚了，是办事要看": "explained", "不该看的，已经上报": "misuse"},
     "warning_measure": {"已经办了": "done", "办不了": "not_done"},
     "early_repayment": {"谈好了": "agreed", "没谈成": "not_agreed"},

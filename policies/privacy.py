@@ -11,6 +11,12 @@ from policies.values import Frozen, Value
 Positive = Annotated[int, Field(gt=0)]
 
 
+class Privacy(Frozen):
+    """What people may ask about their own data."""
+
+    answer_working_days: Value[Positive] = Field(description="S17.2 · rules.tasks.deadline")
+
+
 class AuditWatch(Frozen):
     """How much use of personal data a person's work explains."""
 

@@ -411,6 +411,7 @@ class Contents(Frozen):
     audit_watch: privacy.AuditWatch
     subsidy: Subsidies
     misuse: risk.Misuse
+    privacy: privacy.Privacy
     channels: Channels
     products: dict[str, Product]
     stages: dict[str, StageTable]
@@ -494,6 +495,7 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "audit_watch": privacy.AuditWatch,
     "subsidy": Subsidies,
     "misuse": risk.Misuse,
+    "privacy": privacy.Privacy,
     "channels": Channels,
 }
 """Sections of single values: a county replaces a value together with its source."""

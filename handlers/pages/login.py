@@ -98,7 +98,8 @@ async def finish(request: web.Request) -> web.StreamResponse:
     )  # fmt: skip
     response = _redirect(kept["to"])
     old = request.cookies.get(cookie_name(request), "")
-    if not await sessions.keeps(old, actor, now):  # the same person's other open pages go on
+    # the same person's other open pages go on, unless he has just proved anew who he is
+    if "fresh=1" in kept["to"] or not await sessions.keeps(old, actor, now):
         await sessions.end(old, now)
         token, _ = await sessions.create(actor, now)
         set_cookie(request, response, cookie_name(request), token, _SESSION_SECONDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from actions import contacts, disposal, filings, slip_checks, subsidies, tasks
+from actions import contacts, disposal, filings, own_data, slip_checks, subsidies, tasks
 from actions.shown import ShownApplication
 from actions.tasks import TaskView
 from bot.dialog import Context
@@ -66,6 +66,9 @@ async def task(viewer: Viewer) -> web.Response:
     check = None
     if found.kind == "slip":
         check = await slip_checks.check_of(viewer.actor, found.key, viewer.pack, viewer.on)
+    request = None
+    if found.kind == own_data.TASK:
+        request = await own_data.of_task(viewer.actor, found.key, viewer.now)
     allowed = {str(decision) for decision in found.decisions}
     return render(
         viewer,
@@ -73,6 +76,7 @@ async def task(viewer: Viewer) -> web.Response:
         it=found,
         whom=whom,
         check=check,
+        request=request,
         due=last_day(found.due_at),
         application=_with_titles(viewer, shown),
         rows=_rows(shown, context),

@@ -212,6 +212,17 @@ async def test_the_last_follow_event_by_wechats_time_decides_whatever_comes_firs
     assert (await WechatUser.get(openid=WHO[1])).following is False
 
 
+async def test_what_only_wechat_told_goes_with_whoever_leaves(connection: asyncpg.Connection) -> None:
+    """S17.2: the profile is deleted; whose openid it is stays, because it stands under what he signed."""
+    await standing(connection)
+    await store(connection, WindowChange(WHO, NOW + timedelta(hours=48), 5, NOW))
+    await database.execute("UPDATE wechat_user SET unionid = 'u-1'")
+    await store(connection, FollowChange(WHO, False, NOW + timedelta(seconds=9)))
+    user = await WechatUser.get(openid=WHO[1])
+    assert (user.unionid, user.window_until, user.window_left, user.last_said_at) == (None, None, 0, None)
+    assert user.person_id
+
+
 async def test_a_tap_does_not_shorten_the_window_a_message_opened(connection: asyncpg.Connection) -> None:
     await standing(connection)
     two_days, a_minute = NOW + timedelta(hours=48), NOW + timedelta(minutes=1)

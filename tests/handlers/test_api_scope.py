@@ -219,7 +219,7 @@ async def test_nobody_changes_what_he_may_not_see(world: World) -> None:
             **review, "number": "X-1", "annual_rate_bp": 1, "term_months": 1, "method": "bullet",
         },
     }  # fmt: skip
-    kinds = {"identity-claims": ["claim"], "delegations": ["delegation"],
+    kinds = {"identity-claims": ["claim"], "consents": [], "delegations": ["delegation"],
         "drafts": ["draft"], "applications": ["application"], "tasks": list(TASKS), "loans": ["loan"],
         "disposals": ["disposal"], "defaulters": ["defaulter"], "filings": ["filing"],
     }  # fmt: skip
