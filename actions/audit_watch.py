@@ -18,8 +18,8 @@ from rules.tasks import deadline, end_of_day
 from rules.watching import EXPORTS, QUERIES, VIEWS, Excess, excesses
 
 TASK = "audit_alert"
-TOLD = ((SAFETY, "administrator"), ("county_clerk",))
-"""Who finds out why, one role of each group; never who is looked into."""
+TOLD = (SAFETY, "county_clerk")
+"""Who finds out why; never who is looked into."""
 _WORDS = {
     "views_per_hour": "一小时内看了{count}次别人的资料，平常不超过{limit}次",
     "views_per_day": "今天看了{count}次别人的资料，平常不超过{limit}次",
@@ -90,12 +90,10 @@ async def _tell(
 async def _roles(county: str, actor_id: int, now: datetime) -> list[str]:
     """The roles that are told: those with somebody in them, and without whom it is about."""
     roles = []
-    for group in TOLD:
-        for role in group:
-            holders = await role_holders(county, role, f"{county}000000", on=routing.on_day(now))
-            if holders and actor_id not in holders:
-                roles.append(role)
-                break
+    for role in TOLD:
+        holders = await role_holders(county, role, f"{county}000000", on=routing.on_day(now))
+        if holders and actor_id not in holders:
+            roles.append(role)
     return roles or [SAFETY]
 
 
