@@ -137,15 +137,19 @@ async def make_county(
             name: await Organisation.create(county=demo.county, kind=kind, name=name, region=region)
             for kind, name, region in demo.organisations
         }
-        for number, somebody in enumerate(demo.people, 1):
-            await _make_person(demo, somebody, number, bodies, identities.get(somebody.id, ()), now)
+        for somebody in demo.people:
+            await _make_person(demo, somebody, bodies, identities.get(somebody.id, ()), now)
     return True
+
+
+def phone_of(demo: DemoCounty, somebody: DemoPerson) -> str:
+    """The number of somebody's phone in the demo."""
+    return f"1380000{demo.people.index(somebody) + 1:04d}"
 
 
 async def _make_person(
     demo: DemoCounty,
     somebody: DemoPerson,
-    number: int,
     bodies: Mapping[str, Organisation],
     identities: tuple[tuple[str, str, str], ...],
     now: datetime,
@@ -153,7 +157,7 @@ async def _make_person(
     person = Person(county=demo.county, created_at=now)
     if somebody.role:
         person.name = somebody.name
-        person.phone = f"1380000{number:04d}"
+        person.phone = phone_of(demo, somebody)
         person.household = await Household.create(
             county=demo.county,
             village=somebody.region,

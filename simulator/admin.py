@@ -79,6 +79,8 @@ class Admin:
             ("POST", "popup", self.popup),
             ("GET", "replies", self.replies),
             ("GET", "sent", self.sent),
+            ("GET", "sms", self.sms),
+            ("POST", "sms", self.take_sms),
             ("GET", "chat", self.chat),
             ("GET", "stream", self.stream),
             ("GET", "menu", self.menu),
@@ -183,6 +185,18 @@ class Admin:
         last = page[-1].seq if page else after
         more = bool(page) and page[-1] is not rows[-1]
         return json_answer({"sent": [row.listed() for row in page], "last": last, "more": more})
+
+    async def sms(self, request: web.Request) -> web.Response:
+        rows = [row for row in self.platform.sms if row["id"] > _number(request, "after", 0)]
+        return json_answer({"sms": _page(request, rows)})
+
+    async def take_sms(self, request: web.Request) -> web.Response:
+        """A short message that the backend's provider would have sent: shown, not carried anywhere."""
+        body = await _object(request)
+        texts = {name: str(body.get(name) or "") for name in ("phone", "text", "key")}
+        if not texts["phone"] or not texts["text"]:
+            raise AdminError("give phone and text")
+        return json_answer(self.platform.take_sms(**texts))
 
     async def chat(self, request: web.Request) -> web.Response:
         if not request.query.get("openid") and not request.query.get("person"):

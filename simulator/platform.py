@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections import deque
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from simulator.accounts import Account, Tokens
 from simulator.chat import Chat
-from simulator.clock import Clock
+from simulator.clock import Clock, iso
 from simulator.config import AccountConfig, SimulatorConfig, Switches, account_values, read_account
 from simulator.errors import AdminError, ApiError
 from simulator.faults import Faults
@@ -20,6 +21,7 @@ from simulator.people import Person, User
 from simulator.push import Pusher
 
 CODE_SECONDS = 300
+SMS_KEPT = 200
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +51,7 @@ class Platform:
         self.web_tokens: dict[str, tuple[User, str, float]] = {}
         self.qr_codes: dict[str, dict[str, Any]] = {}
         self.rids: dict[str, dict[str, Any]] = {}
+        self.sms: deque[dict[str, Any]] = deque(maxlen=SMS_KEPT)
         self.jars: dict[str, dict[str, str]] = {}
         self.journal = Journal(config.log_path)
         self.chat = Chat(config.keep)
@@ -57,6 +60,21 @@ class Platform:
         self.pusher = Pusher(self)
         for account in config.accounts:
             self.add_account(account)
+
+    # Short messages, which are not WeChat's
+
+    def take_sms(self, phone: str, text: str, key: str) -> dict[str, Any]:
+        """Show a short message on the page; the same key again is the same message."""
+        known = next((row for row in self.sms if key and row["key"] == key), None)
+        if known is not None:
+            return known
+        owner = next((person.id for person in self.persons.values() if person.phone == phone), None)
+        number = self.sms[-1]["id"] + 1 if self.sms else 1
+        at = iso(self.clock.now())
+        row = {"id": number, "at": at, "phone": phone, "person": owner, "text": text, "key": key}
+        self.sms.append(row)
+        self.chat.tell("sms", row)
+        return row
 
     # Accounts and people
 
@@ -193,6 +211,7 @@ class Platform:
         self.clock.forget()
         self.clock.back_to_start(self.config.at)
         self.chat.forget()
+        self.sms.clear()
         self.faults.clear()
         self.media.forget()
         self.pusher.forget()

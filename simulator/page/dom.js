@@ -55,11 +55,11 @@ export function avatar(name, { account = false } = {}) {
 let hiding = 0;
 
 /** A short sentence at the foot of the page. */
-export function toast(text, bad = false) {
+export function toast(text, bad = false, ms = bad ? 6000 : 2600) {
   const node = document.getElementById("toast");
   node.textContent = text;
   node.classList.toggle("toast_bad", bad);
   node.hidden = false;
   clearTimeout(hiding);
-  hiding = setTimeout(() => { node.hidden = true; }, bad ? 6000 : 2600);
+  hiding = setTimeout(() => { node.hidden = true; }, ms);
 }

@@ -33,6 +33,7 @@ export function live(shown) {
   listen("menu", (data) => emit("menu", data));
   listen("push", finished);
   listen("users", peopleSoon);
+  listen("sms", (row) => emit("sms", row));
   listen("reset", () => location.reload());
 }
 

@@ -11,25 +11,25 @@ const POLL_MS = 1500;
 const KINDS = { template: "模板消息", subscribe: "订阅消息", bizsend: "订阅通知", custom: "客服消息", mass: "群发" };
 const RESULTS = { replied: "有回答", accepted: "收下了", unavailable: "没有回答", lost: "停推丢了", not_pushed: "没有后台" };
 
-/** Open the drawer; `tab` is sent or pushes. */
+/** Open the drawer; `tab` is sent, pushes or sms. */
 export function sentDrawer(tab = "sent") {
   const list = h("div", { class: "list", test: "sent-list" });
   const who = h("select", { class: "input", test: "sent-person", "aria-label": "只看谁", on: { change: () => refresh() } },
     h("option", { value: "" }, "所有人"), state.order.map((person) => h("option", { value: person }, personName(person))));
   const { body } = drawer("消息", { test: "sent", wide: true, closed: () => clearInterval(timer) });
-  const tabs = [["sent", "后台发出的"], ["pushes", "推给后台的"]].map(([name, words]) => button(words, {
+  const tabs = [["sent", "后台发出的"], ["pushes", "推给后台的"], ["sms", "短信"]].map(([name, words]) => button(words, {
     class: "tab", role: "tab", test: `tab-${name}`, click: () => { tab = name; refresh(); } }));
   let drawn = "";
 
   async function refresh() {
     tabs.forEach((one) => one.setAttribute("aria-selected", String(one.dataset.test === `tab-${tab}`)));
-    const rows = (await attempt(tab === "sent" ? newestSent : newestPushes)) || [];
+    const rows = (await attempt(TABS[tab].newest)) || [];
     const wanted = rows.filter((row) => !who.value || row.person === who.value);
     const picture = JSON.stringify([tab, wanted.map((row) => [row.seq || row.id, row.status, row.repeats])]);
     if (picture === drawn) return;
     drawn = picture;
     const opened = new Set([...list.querySelectorAll("details[open]")].map((one) => one.dataset.id));
-    list.replaceChildren(...(wanted.length ? wanted.map(tab === "sent" ? sentRow : pushRow) : [h("p", { class: "hint" }, "还没有。")]));
+    list.replaceChildren(...(wanted.length ? wanted.map(TABS[tab].row) : [h("p", { class: "hint" }, "还没有。")]));
     for (const one of list.children) if (opened.has(one.dataset.id)) one.open = true;
   }
 
@@ -44,8 +44,11 @@ async function newest(path, name) {
   return rows.reverse();
 }
 
-const newestSent = () => newest("sent", "sent");
-const newestPushes = () => newest("replies", "replies");
+const TABS = {
+  sent: { newest: () => newest("sent", "sent"), row: sentRow },
+  pushes: { newest: () => newest("replies", "replies"), row: pushRow },
+  sms: { newest: () => newest("sms", "sms"), row: smsRow },
+};
 
 function sentState(row) {
   if (row.delivered) return ["delivered", "已送达"];
@@ -85,4 +88,11 @@ function pushRow(row) {
     h("span", { class: `state state_${good ? "delivered" : "refused"}` }, RESULTS[row.result] || row.result)),
     row.error ? h("p", { class: "hint" }, row.error) : null,
     h("pre", { class: "raw" }, JSON.stringify(row.fields, null, 2)), row.clear || row.raw ? h("pre", { class: "raw" }, row.clear || row.raw) : null);
+}
+
+/** A short message is not WeChat's: it is read here because no network carries it. */
+function smsRow(row) {
+  return h("article", { class: "entry", test: "sms-row", data: { id: `m${row.id}`, person: row.person || "" } },
+    h("p", { class: "entry__sms" }, row.text),
+    h("p", { class: "hint" }, `${stamp(Date.parse(row.at), now())} · 发到 ${row.phone}${row.person ? `（${personName(row.person)}）` : ""}`));
 }

@@ -2,7 +2,7 @@
 
 import { admin, attempt } from "./api.js";
 import { clockPart } from "./clock.js";
-import { avatar, button, field, h, icon } from "./dom.js";
+import { avatar, button, field, h, icon, toast } from "./dom.js";
 import { countFaults, faultDrawer } from "./faults.js";
 import { ask, drawer } from "./layers.js";
 import { sentDrawer } from "./sent.js";
@@ -11,6 +11,7 @@ import { account, accountTitle, changePerson, on, personName, state, unread } fr
 const FACES = 60;
 const LINK = { live: "已连上，消息即时到", polling: "即时连接不通，每一秒半问一次", lost: "连不上模拟器" };
 const COUNT_MS = 5000;
+const SMS_MS = 12_000;
 
 /** Build the strip. `desk` takes somebody onto the desk and knows who is there. */
 export function buildStrip(node, desk) {
@@ -30,6 +31,7 @@ export function buildStrip(node, desk) {
     dot.title = LINK[name];
     dot.setAttribute("aria-label", LINK[name]);
   });
+  on("sms", (row) => toast(`短信 ${row.person ? personName(row.person) : row.phone}：${row.text}`, false, SMS_MS));
   on("faults", (count) => { number.hidden = count === 0; number.textContent = String(count); });
   for (const name of ["people", "unread", "desk"]) on(name, () => drawFaces(faces, desk));
   setInterval(() => countFaults().catch(() => {}), COUNT_MS);

@@ -413,3 +413,22 @@ async def test_it_runs_alone_and_stops_when_told(tmp_path: Path) -> None:
         code = await asyncio.wait_for(process.wait(), 10)
     assert code == 0
     assert log.exists()
+
+
+async def test_a_short_message_is_shown_once_with_its_owner(sim: Sim) -> None:
+    await sim.person(phone="13800000001")
+    path, words = "/admin/sms", "验证码 308042"
+    for key in ("d-1", "d-1", "d-2"):
+        made = await sim.client.post(path, json={"phone": "13800000001", "text": words, "key": key})
+        assert made.status == 200
+    other = await sim.client.post(path, json={"phone": "13900000000", "text": "别的"})
+    assert (await other.json())["person"] is None
+    rows = (await (await sim.client.get(path, params={"newest": 3})).json())["sms"]
+    assert [(row["id"], row["key"], row["text"]) for row in rows] == [
+        (1, "d-1", words), (2, "d-2", words), (3, "", "别的"),
+    ]  # fmt: skip
+    assert rows[0]["person"] is not None
+    assert len((await (await sim.client.get(path, params={"after": 2})).json())["sms"]) == 1
+    assert (await sim.client.post(path, json={"phone": "13800000001"})).status == 400
+    await sim.client.post("/admin/reset", json={})
+    assert (await (await sim.client.get(path)).json())["sms"] == []

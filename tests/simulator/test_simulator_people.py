@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from PIL import Image
+import segno
+from PIL import Image, ImageOps
 from simulator_kit import Backend, Sim, Start, mini, service
 
 from simulator import SimulatorConfig
@@ -326,6 +327,22 @@ async def test_the_last_tag_decides_the_menu_newest_first(sim: Sim) -> None:
 # QR codes
 
 
+def modules(picture: Image.Image) -> list[list[bool]]:
+    """The modules of a QR picture as a camera finds them: from the marks in its corners."""
+    grey = picture.convert("L").point(lambda shade: 255 * (shade > 127))
+    left, top, right, _ = ImageOps.invert(grey.crop((0, 0, grey.width, grey.height - 30))).getbbox()
+    mark = next(x for x in range(left, right) if grey.getpixel((x, top)) > 127) - left
+    size = round((right - left) * 7 / mark)
+    step = (right - left) / size
+    return [
+        [
+            grey.getpixel((int(left + (x + 0.5) * step), int(top + (y + 0.5) * step))) < 128
+            for x in range(size)
+        ]
+        for y in range(size)
+    ]
+
+
 async def test_a_qr_code_carries_its_scene_until_it_is_over(pushing: Sim, backend: Backend) -> None:
     await pushing.person(follow=[], meet=["county"])
     body = {
@@ -336,7 +353,11 @@ async def test_a_qr_code_carries_its_scene_until_it_is_over(pushing: Sim, backen
     code = await pushing.api("/cgi-bin/qrcode/create", body)
     assert code["expire_seconds"] == 600
     response = await pushing.client.get("/cgi-bin/showqrcode", params={"ticket": code["ticket"]})
-    assert Image.open(io.BytesIO(await response.read())).format == "JPEG"
+    picture = Image.open(io.BytesIO(await response.read()))
+    assert picture.format == "JPEG"
+    assert modules(picture) == [
+        [bool(dark) for dark in row] for row in segno.make(code["url"], error="m").matrix
+    ]
     await pushing.push(scan={"ticket": code["ticket"]})
     await pushing.push(scan={"scene": "village-12"})
     assert [(f["Event"], f["EventKey"], f["Ticket"]) for f in backend.got] == [
