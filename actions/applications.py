@@ -69,6 +69,7 @@ async def submit(actor: Actor, submission: Submission, pack: Pack, now: datetime
     same draft again returns the application it became. Raises RuleRefused.
     Clause: S1.1, S1.2, S1.4, S1.6, S1.7, S2.1.
     """
+    _require_clerk(actor, submission)
     async with database.transaction() as connection:
         if submission.draft_key:
             already = await _claim_draft(actor, submission.draft_key)
@@ -101,6 +102,14 @@ async def submit(actor: Actor, submission: Submission, pack: Pack, now: datetime
         else:
             await start(connection, application, pack, now)
         return application
+
+
+def _require_clerk(actor: Actor, submission: Submission) -> None:
+    """The paper route is for the clerk of the village. Raises RuleRefused. Clause: S2.1."""
+    village = submission.identity.village
+    if submission.route == "paper" and not any(p.role == "cadre" and p.covers(village) for p in actor.posts):
+        words = "只有本村金融扶贫服务部的工作人员可以录入本村的纸质申请，请核对村名。"
+        raise RuleRefused("S2.1", words, code="not_allowed", field="village")
 
 
 async def _claim_draft(actor: Actor, key: str) -> LoanApplication | None:

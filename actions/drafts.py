@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 FOR_ANOTHER = "other"
 """Subject of the application form that is filled in for somebody else: beside one's own, never over it."""
+ON_PAPER = "paper"
+"""Subject of the form that a village's clerk enters from a paper: it goes by the paper route. S2.1."""
+FOR_OTHERS = frozenset({FOR_ANOTHER, ON_PAPER})
+"""Subjects of forms that are neither one's own nor the answer to a return."""
 _COLUMNS = "key, id, form, subject, state, version, state_sealed, updated_at, expires_at, channel"
 
 

@@ -12,8 +12,8 @@ import orjson
 from pydantic import Field, JsonValue
 
 from actions import drafts, files, status
-from actions.access import Actor
-from actions.drafts import FOR_ANOTHER, DraftView
+from actions.access import Actor, require_staff
+from actions.drafts import FOR_ANOTHER, FOR_OTHERS, ON_PAPER, DraftView
 from actions.filing import hand_in, hand_in_again
 from bot.dialog import Context, Form, State, patch, submission
 from bot.dialog_checks import applies
@@ -39,7 +39,7 @@ class Which(Query):
 
 class DraftIn(In):
     """Which form is begun. `subject`: the key of the application that was returned, `other` to fill it in for
-    somebody else, empty for oneself."""
+    somebody else, `paper` to enter what came on paper, empty for oneself."""
 
     form: Literal["loan_application"]
     subject: Subject = ""
@@ -110,6 +110,9 @@ async def begin(call: Call, body: DraftIn) -> DraftOut:
     answers: dict[str, Any] = {}
     if body.subject == FOR_ANOTHER:
         answers = {"applying_for": "other"}
+    elif body.subject == ON_PAPER:
+        require_staff(call.actor, "cadre")
+        answers = dict(filled.FROM_PAPER)
     elif body.subject:
         answers = await _answers_to_mend(call.actor, body.subject, call.now)
     draft = await drafts.open_draft(
@@ -230,8 +233,8 @@ async def hand_in_draft(call: Call, key: str, body: HandIn) -> ApplicationOut:
     ready, faults = submission(opened.form, _skipped(opened.form, opened.state.answers), opened.context)
     if ready is None:
         raise _refused("form_incomplete", faults)
-    route = _route(call.actor, body.route, str(ready.answers.get("village", "")))
-    returned = opened.draft.subject if opened.draft.subject != FOR_ANOTHER else ""
+    route = "paper" if opened.draft.subject == ON_PAPER else body.route
+    returned = opened.draft.subject if opened.draft.subject not in FOR_OTHERS else ""
     draft_key = None if returned else key
     given = filled.submission(ready.answers, ready.consents, route=route, draft_key=draft_key)
     photos = _photos(opened.form, ready.answers)
@@ -251,14 +254,6 @@ def _skipped(form: Form, answers: Mapping[str, Any]) -> dict[str, Any]:
 def _photos(form: Form, answers: Mapping[str, Any]) -> list[str]:
     fields = [field.key for field in form.fields if field.kind == "photo"]
     return [photo for key in fields for photo in answers.get(key) or ()]
-
-
-def _route(actor: Actor, wanted: str, village: str) -> str:
-    """The paper route is for the clerk of the village. Clause: S2.1."""
-    if wanted == "paper" and not any(p.role == "cadre" and p.covers(village) for p in actor.posts):
-        words = "只有本村金融扶贫服务部的工作人员可以录入纸质申请。"
-        raise RuleRefused("S2.1", words, code="not_allowed", field="route")
-    return wanted
 
 
 async def _open(call: Call, key: str) -> _Opened:

@@ -93,6 +93,12 @@ CHAT_ROUTES: tuple[ChatRoute, ...] = (
         keys=("APPLY_OTHER",),
         words=("替人申请", "代办", "帮别人申请"),
     ),
+    ChatRoute(
+        "apply_on_paper",
+        pure=apply.on_paper,
+        keys=("APPLY_PAPER",),
+        words=("录入纸质申请", "纸质申请", "录入申请"),
+    ),
     ChatRoute(confirm.NAME, pure=confirm.talk, grabs=True),
     ChatRoute("claim", pure=menu.claim, words=("认领", "认领登记", "绑定", "绑定微信", "绑定身份")),
     ChatRoute("give_up", pure=apply.give_up, words=("取消", "取消申请")),

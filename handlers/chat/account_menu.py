@@ -20,22 +20,23 @@ def _group(name: str, *lines: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "sub_button": list(lines)}
 
 
-def _own(home: str) -> tuple[dict[str, Any], ...]:
-    pages = {"type": "view", "name": "网页办理", "url": home}
-    return _click("我的申请", "STATUS"), _click("我的贷款", "LOANS"), _click("我还款了", "PAID"), pages
+def _pages(home: str) -> dict[str, Any]:
+    return {"type": "view", "name": "网页办理", "url": home}
 
 
-_HELP = _group("帮助", _click("怎么用", "HELP"), _click("人工", "HUMAN"))
+_OWN = (_click("我的申请", "STATUS"), _click("我的贷款", "LOANS"), _click("我还款了", "PAID"))
+_ASK = (_click("怎么用", "HELP"), _click("人工", "HUMAN"))
 
 
 def farmer_menu(home: str) -> Buttons:
     """What everybody sees. The keys are those of CHAT_ROUTES; `home` is where our pages begin."""
-    return _click("我要贷款", "APPLY"), _group("我的", *_own(home)), _HELP
+    return _click("我要贷款", "APPLY"), _group("我的", *_OWN, _pages(home)), _group("帮助", *_ASK)
 
 
 def staff_menu(home: str) -> Buttons:
-    """What a person with a post sees."""
-    return _click("待办", "TASKS"), _group("办理", _click("替人申请", "APPLY_OTHER"), *_own(home)), _HELP
+    """What a person with a post sees; five lines are the most that WeChat shows in a group."""
+    others = (_click("替人申请", "APPLY_OTHER"), _click("录入纸质申请", "APPLY_PAPER"))
+    return _click("待办", "TASKS"), _group("办理", *others, _pages(home)), _group("我的", *_OWN, *_ASK)
 
 
 async def publish(client: WeChat, staff: Iterable[str], base_url: str) -> None:

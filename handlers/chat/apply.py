@@ -6,13 +6,13 @@ is done alone, in one transaction with the draft and the reply.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from actions import contacts, drafts, files, filing, profile, status
-from actions.drafts import FOR_ANOTHER
+from actions.drafts import FOR_ANOTHER, FOR_OTHERS, ON_PAPER
 from actions.handovers import call_for_help
 from actions.inbox import KeptDraft, new_draft
 from bot import database, dialog, spoken
@@ -21,9 +21,10 @@ from bot.errors import RuleRefused
 from bot.wechat.inbound import Incoming
 from bot.wechat.messages import TEXT_BYTES, Text
 from handlers import texts
+from handlers.chat import menu
 from handlers.chat.links import cost, page_link, with_links
 from handlers.chat.talk import IDLE, Alone, ChatOutcome, ChatTurn, Where, say
-from handlers.forms.filled import submission
+from handlers.forms.filled import FROM_PAPER, submission
 from handlers.forms.loan_application import LOAN_APPLICATION as FORM
 from rules.drafts import expires_at
 
@@ -74,7 +75,7 @@ def begin(turn: ChatTurn) -> ChatOutcome:
 
 def _another(turn: ChatTurn, *, of_others: bool) -> KeptDraft | None:
     """The answer to a return that was begun; `of_others`: or what is being filled in for somebody else."""
-    found = [d for d in turn.drafts if d.form == FORM.name and (of_others or d.subject != FOR_ANOTHER)]
+    found = [d for d in turn.drafts if d.form == FORM.name and (of_others or d.subject not in FOR_OTHERS)]
     return found[0] if found else None
 
 
@@ -88,11 +89,22 @@ def give_up(turn: ChatTurn) -> ChatOutcome:
 
 def for_another(turn: ChatTurn) -> ChatOutcome:
     """替人申请: the same, filled in for somebody who confirms it himself. Clause: S1.7."""
-    draft = turn.draft(FORM.name, FOR_ANOTHER)
+    return _for_somebody(turn, FOR_ANOTHER, {"applying_for": "other"})
+
+
+def on_paper(turn: ChatTurn) -> ChatOutcome:
+    """录入纸质申请: the village's clerk enters a paper; it goes by the paper route. Clause: S2.1."""
+    if "cadre" not in turn.actor.roles:
+        return say(with_links(texts.PAPER_NOT_YOURS, menu.choices_for(turn.actor)))
+    return _for_somebody(turn, ON_PAPER, FROM_PAPER)
+
+
+def _for_somebody(turn: ChatTurn, subject: str, known: Mapping[str, Any]) -> ChatOutcome:
+    draft = turn.draft(FORM.name, subject)
     if draft is not None:
         return _outcome(turn, draft, dialog.resume(FORM, State.from_json(draft.state), turn.context))
-    made = dialog.start(FORM, turn.context, {"applying_for": "other"})
-    return _outcome(turn, _new_draft(turn, FOR_ANOTHER, made.state), _heard(turn, made))
+    made = dialog.start(FORM, turn.context, dict(known))
+    return _outcome(turn, _new_draft(turn, subject, made.state), _heard(turn, made))
 
 
 def _heard(turn: ChatTurn, made: Turn) -> Turn:
@@ -211,7 +223,7 @@ async def _hand_in(turn: ChatTurn, draft: KeptDraft, given: Submit) -> ChatOutco
     """File it; what a rule refuses is said, and the question it is about is asked again. Clause: S1.8."""
     try:
         async with database.transaction():
-            if draft.subject and draft.subject != FOR_ANOTHER:
+            if draft.subject and draft.subject not in FOR_OTHERS:
                 return await _supplemented(turn, draft, given)
             return await _filed(turn, draft, given)
     except RuleRefused as refusal:
@@ -225,7 +237,8 @@ async def _hand_in(turn: ChatTurn, draft: KeptDraft, given: Submit) -> ChatOutco
 
 
 async def _filed(turn: ChatTurn, draft: KeptDraft, given: Submit) -> ChatOutcome:
-    form = submission(given.answers, given.consents, draft_key=draft.key)
+    route = "paper" if draft.subject == ON_PAPER else "online"
+    form = submission(given.answers, given.consents, route=route, draft_key=draft.key)
     application = await filing.hand_in(turn.actor, form, _photos(given), turn.pack, turn.now)
     if not form.own:
         page = page_link(texts.CONFIRM_PAGE, turn.page(f"/m/applications/{application.key}"))

@@ -26,6 +26,8 @@ STAFF: tuple[Choice, ...] = (("", "待办"), ("", "替人申请"), ("", "我的�
 
 def choices_for(actor: Actor) -> tuple[Choice, ...]:
     """The words this person is offered to tap."""
+    if "cadre" in actor.roles:
+        return (*STAFF[:2], ("", "录入纸质申请"), *STAFF[2:])
     return STAFF if actor.staff else FARMER
 
 

@@ -16,6 +16,9 @@ from handlers.forms.disbursement import DISBURSEMENT
 from handlers.forms.loan_application import LOAN_APPLICATION
 from rules.application import ApplicantKind, Application
 
+FROM_PAPER: Mapping[str, Any] = {"applying_for": "other", "helper_relation": "cadre"}
+"""What is known before a village's clerk enters a paper. Clause: S2.1."""
+
 
 def submission(
     answers: Mapping[str, Any],

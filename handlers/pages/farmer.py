@@ -55,6 +55,7 @@ async def home(viewer: Viewer) -> web.Response:
         "home.html",
         busy=busy,
         for_another=await drafts.current(viewer.actor, FORM, drafts.FOR_ANOTHER, viewer.now) is not None,
+        on_paper=await drafts.current(viewer.actor, FORM, drafts.ON_PAPER, viewer.now) is not None,
         named=bool(me.id_number),
         county=viewer.pack.title,
         greeting=f"{me.name}，您好" if me.name else "您好",
@@ -93,7 +94,9 @@ def _owed(active: list[loans.LoanView]) -> str:
 async def apply(viewer: Viewer) -> web.Response:
     """GET /m/apply: the application form, or with ?subject= the answer to a return."""
     subject = viewer.request.query.get("subject", "")
-    if subject in ("", drafts.FOR_ANOTHER):
+    if subject == drafts.ON_PAPER and "cadre" not in viewer.actor.roles:
+        raise HttpError(404)
+    if not subject or subject in drafts.FOR_OTHERS:
         return render(viewer, "apply.html", subject=subject, reason="", again=[])
     if not _OWN_KEY.fullmatch(subject):
         raise HttpError(404)

@@ -301,11 +301,15 @@ async def test_the_paper_route_is_for_the_clerk_of_the_village(world: World) -> 
     clerk = await world.login("song")
     draft = await filled(clerk, applying_for="other", helper_relation="cadre")
     status, body = await clerk.post(f"/api/v1/drafts/{draft['key']}/submit", {"route": "paper"})
-    assert (status, body["error"]["rule"], body["error"]["field"]) == (422, "S2.1", "route")
+    assert (status, body["error"]["rule"], body["error"]["field"]) == (422, "S2.1", "village")
     own = await world.login("wang")
     draft = await filled(own, applying_for="other", helper_relation="cadre", photos=[await photo(own, "red")])
     status, application = await own.post(f"/api/v1/drafts/{draft['key']}/submit", {"route": "paper"})
     assert (status, application["stages"][0]["role"]) == (201, "村干部")
+    status, body = await (await world.login("chen")).post(
+        "/api/v1/drafts", {"form": "loan_application", "subject": "paper"}
+    )
+    assert (status, body["error"]["code"]) == (422, "not_allowed")
 
 
 async def test_a_return_is_answered_with_only_what_was_asked_again(world: World) -> None:

@@ -368,6 +368,15 @@ async def test_the_page_of_a_disbursement_offers_every_method_with_its_meaning(
     assert 'name="fixed"' in page
 
 
+async def test_the_paper_form_is_the_village_clerks(browsers: Any) -> None:
+    """S2.1: he finds it on his first page; nobody else does."""
+    clerk, farmer = await browsers("wang"), await browsers()
+    assert "录入纸质申请" in (await clerk.get("/m/"))[1]
+    assert "<title>录入纸质申请" in (await clerk.get("/m/apply?subject=paper"))[1]
+    assert "录入纸质申请" not in (await farmer.get("/m/"))[1]
+    assert (await farmer.get("/m/apply?subject=paper"))[0] == 404
+
+
 async def test_pages_are_only_read_and_every_one_is_here(world: World, browsers: Any) -> None:
     assert {route.method for route in PAGES} == {"GET"}
     browser, officer = await browsers(), await browsers("chen")

@@ -360,6 +360,36 @@ async def test_filling_in_for_another_leaves_ones_own_form_alone_s1_7(phone: Pho
     assert [row["subject"] for row in drafts] == ["", "other"]
 
 
+async def test_a_village_clerk_enters_a_paper_in_the_chat_s2_1(phone: Phones) -> None:
+    """S2.1, S1.7: by the paper route, for his own village alone, beside what he fills in for a neighbour."""
+    clerk = phone("o-wang")
+    await clerk.say("帮助")
+    assert "录入纸质申请" in clerk.last.taps
+    await clerk.say("替人申请")
+    await clerk.say("稍后")
+    assert "哪一类" in await clerk.say("录入纸质申请")
+    for said, asked in ANSWERS[2:13]:
+        assert asked in await clerk.say(said)
+    assert "户主" in await clerk.say("石桥村")
+    for said, asked in ANSWERS[14:]:
+        assert asked in await clerk.say(said)
+    refused = await finish(clerk, for_himself=False)
+    assert "只有本村" in refused
+    assert "哪个村" in refused
+    assert "填得对不对" in await clerk.say("柳庄村")
+    assert "本人确认才算数" in await clerk.say("都对")
+    filed = await one("SELECT route, state, filled_by_id IS NOT NULL AS helped FROM loan_application")
+    assert filed == {"route": "paper", "state": "awaiting_confirmation", "helped": True}
+    drafts = await database.fetch("SELECT subject FROM draft WHERE state = 'open'")
+    assert [row["subject"] for row in drafts] == ["other"]
+
+
+async def test_who_is_no_clerk_enters_no_paper_s2_1(phone: Phones) -> None:
+    words = await phone("o-zhang").say("录入纸质申请")
+    assert "村金融扶贫服务部" in words
+    assert await database.fetch("SELECT 1 FROM draft") == []
+
+
 async def test_who_was_registered_by_others_proves_it_on_the_page_and_hands_in_then_s1_7(
     phone: Phones, runtime: Runtime
 ) -> None:

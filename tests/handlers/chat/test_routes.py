@@ -22,6 +22,7 @@ EXPECTED = {
     "status": "您还没有申请过",
     "apply": "给谁申请贷款",
     "apply_for_another": "什么人",
+    "apply_on_paper": "由村金融扶贫服务部的人录入",
     "hardship": "已经告诉工作人员",
     "trouble": "已经告诉工作人员",
     "payoff": "没有要还的贷款",
