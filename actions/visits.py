@@ -19,7 +19,7 @@ from models.conversation import StoredFile
 from models.loan import Loan
 from models.people import Household, Person, Region
 from models.sealing import new_key, seal_text
-from policies.pack import Pack
+from policies.pack import Pack, Packs
 from rules import distance as rules
 from rules.tasks import check_reviewer
 
@@ -27,6 +27,7 @@ CLIENT_ID_MAX = 64
 CLOCK_OFF_MOST = timedelta(days=366)
 LATE_AFTER = timedelta(minutes=15)
 SAME_PICTURE_BITS = 4
+REUSED = "reused_photo"
 
 
 AFTER_LOAN = "post_loan_visit"
@@ -204,6 +205,7 @@ async def _judge(
     home = await _home(where)
     here = _place(report.latitude, report.longitude)
     photos = await StoredFile.filter(key__in=list(report.photos))
+    reused = [photo.key for photo in photos if await _seen_before(photo)]
     findings = rules.visit_findings(
         rules.Visit(
             taken_at=report.device_at,
@@ -216,11 +218,63 @@ async def _judge(
         home,
         pack.visits(routing.on_day(now)),
         await _previous(actor),
-        reused_photos=await _reused(photos),
+        reused_photos=len(reused),
     )
     distance = rules.distance_m(here, home) if here and home else None
-    doubts = [{"code": each.code, "message": each.message} for each in findings if each.doubtful]
-    return distance, doubts
+    return distance, _doubts(findings, reused)
+
+
+def _doubts(findings: Sequence[rules.Finding], reused: Sequence[str]) -> list[dict[str, Any]]:
+    """What is kept of the findings; beside a reused picture its key, so that a later one adds to it."""
+    return [
+        {"code": each.code, "message": each.message}
+        | ({"photos": list(reused)} if each.code == REUSED else {})
+        for each in findings
+        if each.doubtful
+    ]
+
+
+async def photo_arrived(key: str, packs: Packs, now: datetime) -> int:
+    """Judge anew the visits of a picture that came after them; how many have other doubts now.
+
+    It is compared with every picture there is, whichever was sent first: its copy may have come before it.
+    Run again it changes nothing. Clause: S9.2, S18.9.
+    """
+    photo = await StoredFile.get_or_none(key=key, state="stored")
+    if photo is None:
+        return 0
+    rows = await database.fetch(
+        "SELECT id FROM visit WHERE visitor_id = $1 AND photos ? $2 ORDER BY id", photo.owner_id, key
+    )
+    pack = packs.by_county(photo.county)
+    return sum([await _judge_again(row["id"], photo, pack, now) for row in rows])
+
+
+async def _judge_again(visit_id: int, photo: StoredFile, pack: Pack, now: datetime) -> int:
+    key = photo.key
+    async with database.transaction():
+        visit = await Visit.select_for_update().get(id=visit_id)
+        known = [each for doubt in visit.doubts for each in doubt.get("photos", ())]
+        if key not in known and await _seen_before(photo, late=True):
+            known.append(key)
+        photos = await StoredFile.filter(key__in=list(visit.photos))
+        found = rules.photo_findings(
+            rules.Visit(
+                visit.device_at, visit.received_at, None, None, tuple(each.taken_at for each in photos)
+            ),
+            pack.visits(routing.on_day(visit.received_at)),
+            len(known),
+        )
+        others = [doubt for doubt in visit.doubts if doubt["code"] not in rules.PHOTO_CODES]
+        doubts = [*others, *_doubts(found, known)]
+        if {each["code"]: each for each in doubts} == {each["code"]: each for each in visit.doubts}:
+            return 0
+        visit.doubts = doubts
+        await visit.save(update_fields=["doubts"])
+        await audit.record(
+            visit.county, None, "visit_judged_again", ("visit", visit.id), now, photo=photo.key
+        )
+        return 1
 
 
 def _place(latitude: float | None, longitude: float | None) -> rules.Place | None:
@@ -236,24 +290,25 @@ async def _previous(actor: Actor) -> rules.Visit | None:
     return rules.Visit(last.device_at, last.received_at, _place(last.latitude, last.longitude))
 
 
-async def _reused(photos: Sequence[StoredFile]) -> int:
-    """How many of these pictures were stored before, byte for byte or to the eye. Clause: S18.9."""
-    reused = 0
-    for photo in photos:
-        same = StoredFile.filter(id__lt=photo.id, state="stored")
-        if photo.sha256 and await same.filter(sha256=photo.sha256).exists():
-            reused += 1
-        elif photo.phash is not None:
-            near = await database.fetch(
-                """SELECT 1 FROM stored_file WHERE county = $1 AND id < $2 AND phash IS NOT NULL
-                   AND bit_count((phash # $3)::bit(64)) <= $4 LIMIT 1""",
-                photo.county,
-                photo.id,
-                photo.phash,
-                SAME_PICTURE_BITS,
-            )
-            reused += len(near)
-    return reused
+async def _seen_before(photo: StoredFile, *, late: bool = False) -> bool:
+    """Was this picture stored before, byte for byte or to the eye? `late`: whatever is stored came before.
+
+    Clause: S18.9.
+    """
+    rows = await database.fetch(
+        """SELECT 1 FROM stored_file WHERE state = 'stored' AND sha256 = $2 AND $2 <> '' AND id <> $1
+             AND (id < $1 OR $5)
+           UNION ALL
+           SELECT 1 FROM stored_file WHERE county = $3 AND phash IS NOT NULL AND id <> $1 AND (id < $1 OR $5)
+             AND bit_count((phash # $4::bigint)::bit(64)) <= $6 LIMIT 1""",
+        photo.id,
+        photo.sha256,
+        photo.county,
+        photo.phash,
+        late,
+        SAME_PICTURE_BITS,
+    )
+    return bool(rows)
 
 
 async def _home(where: _Place) -> rules.Place | None:

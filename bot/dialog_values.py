@@ -15,6 +15,7 @@ from bot.dialog_checks import AGREE, applies, bound, choices_of, paper_of, seaso
 from bot.dialog_types import Answers, Choice, Choices, Consent, Context, Field, Form, Paper, Value
 from bot.spoken import Heard
 from bot.spoken_dates import months_until, read_date
+from bot.wechat.messages import printable
 
 
 class Read(NamedTuple):
@@ -104,7 +105,7 @@ def _read_digits(field: Field, text: str, context: Context) -> Read | Fault:
 
 
 def _read_text(field: Field, text: str, context: Context) -> Read | Fault:
-    said = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    said = " ".join(printable(text).split())
     return Read(field.clean(said) if field.clean else said, True)
 
 

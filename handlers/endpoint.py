@@ -9,6 +9,7 @@ answered. From the same signature come validation, the answer and the OpenAPI do
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from actions.access import Actor
 from actions.idempotency import MAX_KEY, Answer, once
 from bot.runtime import Runtime
+from bot.wechat.messages import printable
 from handlers.errors import HttpError, invalid, json_response, refused_by_rule
 from handlers.keys import RUNTIME
 from handlers.limits import JSON_BYTES, Limit, count, read_body
@@ -178,7 +180,7 @@ class Endpoint:
         if any("\x00" in value for value in given.values()) or len(set(given)) != len(given):
             raise HttpError(400)
         try:
-            return self.query.model_validate(dict(given))
+            return self.query.model_validate({name: printable(value) for name, value in given.items()})
         except ValidationError as problem:
             raise invalid(problem) from None
 
@@ -186,7 +188,7 @@ class Endpoint:
         if self.body is None:
             raise TypeError(self.name)
         try:
-            found = self.body.validate_json(raw)
+            found = self.body.validate_json(cleaned(raw))
         except ValidationError as problem:
             raise invalid(problem) from None
         if b"\\u0000" in raw:  # PostgreSQL's text cannot hold it
@@ -213,6 +215,30 @@ def render_refusal(refusal: Any) -> Answer:
 def body_digest(request: web.Request, raw: bytes) -> str:
     """What must be the same under one idempotency key: the address and the body."""
     return sha256(request.raw_path.encode() + b"\n" + raw).hexdigest()
+
+
+def cleaned(raw: bytes) -> bytes:
+    """The body with every text as the chat takes it, without what nobody can see; else as it came."""
+    try:
+        text = raw.decode()
+        if "\\u" not in text and printable(text) == text:
+            return raw
+        return json.dumps(_printable(json.loads(text)), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return raw  # what is wrong with it is said by who validates it
+
+
+def _printable(value: Any) -> Any:
+    match value:
+        case str():
+            _ = value.encode()  # half a character is refused, not mended
+            return printable(value)
+        case dict():
+            return {name: _printable(inner) for name, inner in value.items()}
+        case list():
+            return [_printable(inner) for inner in value]
+        case _:
+            return value
 
 
 async def _json_body(request: web.Request) -> bytes:

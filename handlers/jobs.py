@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from actions import files, import_run, imports
+from actions import files, import_run, imports, visits
 from bot.runtime import Runtime
 from bot.wechat.errors import WeChatError
 from handlers.chat.late import late_reply, late_turn
@@ -14,7 +14,10 @@ _GONE = frozenset({"bad_request", "bad_recipient", "unknown"})
 
 
 async def fetch_media(runtime: Runtime, payload: Mapping[str, Any]) -> None:
-    """Bring a picture that somebody sent in the chat; what WeChat no longer has is marked failed."""
+    """Bring a picture that somebody sent in the chat; what WeChat no longer has is marked failed.
+
+    A visit that was written down before is then judged with the picture.
+    """
     key = str(payload["key"])
 
     async def download(account: str, media_id: str) -> bytes:
@@ -26,6 +29,7 @@ async def fetch_media(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         if error.action not in _GONE:
             raise
         await files.media_lost(key)
+    await visits.photo_arrived(key, runtime.packs, runtime.now())
 
 
 async def run_import(runtime: Runtime, payload: Mapping[str, Any]) -> None:

@@ -83,7 +83,7 @@ def visit_findings(
     """
     return [
         *_place_findings(visit, registered, policy),
-        *_photo_findings(visit, policy, reused_photos),
+        *photo_findings(visit, policy, reused_photos),
         *_travel_findings(visit, previous, policy),
         *_clock_findings(visit, policy),
     ]
@@ -103,7 +103,12 @@ def _place_findings(visit: Visit, registered: Place | None, policy: VisitPolicy)
     return [*found, Finding("far_from_home" if far else "distance", words, metres, doubtful=far)]
 
 
-def _photo_findings(visit: Visit, policy: VisitPolicy, reused_photos: int) -> list[Finding]:
+PHOTO_CODES = frozenset({"few_photos", "photo_time", "reused_photo"})
+"""Findings that the pictures alone decide."""
+
+
+def photo_findings(visit: Visit, policy: VisitPolicy, reused_photos: int) -> list[Finding]:
+    """What the pictures of a visit say, judged anew when one of them comes later. Clause: S18.9."""
     found = []
     count, limit = len(visit.photo_times), timedelta(minutes=policy.clock_warn_minutes)
     if count < policy.photos_min:

@@ -9,12 +9,17 @@ from typing import Final
 TEXT_BYTES: Final = 2048
 """WeChat's limit for one text, in UTF-8 bytes."""
 
-# C0 controls other than tab and line breaks, DEL, lone surrogates and the two non-characters XML forbids.
-_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# Controls other than tab and line breaks, lone surrogates and non-characters, which XML and WeChat's JSON
+# cannot carry; and what nobody sees but what turns or hides what stands beside it: signs of direction, zero
+# width, tags. Joiners stay (emoji need them), private and new characters too: rare names are written so.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str) -> str:
-    """The text without characters that XML or WeChat's JSON cannot carry."""
+    """The text as people see it: without characters that cannot be carried or cannot be seen."""
     return _UNPRINTABLE.sub("", text) if _UNPRINTABLE.search(text) else text
 
 

@@ -19,6 +19,7 @@ from models.notice import Notice
 from models.people import Household, Person
 from models.sealing import one_time_code
 from models.work import AuditEntry
+from policies import load_packs
 from rules.routes import Decision
 from tests.actions.conftest import FARMER_ID, NOW, County, Submit, papers, submission
 
@@ -226,6 +227,33 @@ async def test_the_same_visit_sent_again_is_one_visit(county: County, apply: Sub
     assert (first.id, await Visit.all().count()) == (again.id, 1)
 
 
+async def test_a_photo_that_comes_after_its_visit_is_compared_like_the_others(
+    county: County, apply: Submit
+) -> None:
+    """S9.2, S18.9: the phone had no signal; bytes, look and camera time count when they are there."""
+    application = await apply()
+    late = [await photo_of(county, "wang", number) for number in (7, 8, 9)]
+    await StoredFile.filter(key__in=late).update(state="pending", sha256="")
+    made = await visit(county, application, photos=late)
+    assert made.doubts == []
+
+    async def arrives(key: str, **facts: Any) -> list[dict[str, Any]]:
+        await StoredFile.filter(key=key).update(state="stored", **facts)
+        for _ in range(2):  # the job may run twice
+            await visits.photo_arrived(key, load_packs(), NOW + timedelta(hours=1))
+        return list((await Visit.get(id=made.id)).doubts)
+
+    await photo_of(county, "wang", 70)  # sent after it, with a signal, by the same phone
+    assert [each["code"] for each in await arrives(late[0], sha256=f"{70:064d}")] == ["reused_photo"]
+    seen = await StoredFile.get(key=await photo_of(county, "wang", 80))
+    await StoredFile.filter(id=seen.id).update(phash=0b1111)
+    doubts = await arrives(late[1], sha256="b" * 64, phash=0b1101, taken_at=NOW - timedelta(days=9))
+    assert {each["code"]: each["message"][0] for each in doubts} == {"reused_photo": "2", "photo_time": "1"}
+    assert await arrives(late[2], sha256="c" * 64, phash=-1) == doubts
+    assert await AuditEntry.filter(action="visit_judged_again", subject_id=made.id).count() == 2
+    assert await visits.photo_arrived("gone", load_packs(), NOW) == 0
+
+
 async def test_a_visit_keeps_both_clocks_and_shows_its_distance_and_doubts(
     county: County, apply: Submit
 ) -> None:
@@ -398,10 +426,12 @@ async def test_an_operator_applies_by_the_same_route(county: County, apply: Subm
 
 async def test_the_paper_route_goes_village_town_county(county: County, apply: Submit) -> None:
     """S2.1: the same engine, another route of the pack."""
-    application = await apply("guo", own=False, route="paper", village="411082101201")
-    signature = await photo_of(county, "guo", purpose="signature")
+    with pytest.raises(RuleRefused, match="本村"):
+        await apply("guo", own=False, route="paper")  # the clerk of another village
+    application = await apply("wang", own=False, route="paper")
+    signature = await photo_of(county, "wang", purpose="signature")
     await confirmations.confirm(
-        await county.actor("guo"),
+        await county.actor("wang"),
         application.key,
         county.pack,
         NOW,

@@ -318,7 +318,7 @@ async def test_a_return_is_answered_with_only_what_was_asked_again(world: World)
     application = (await farmer.post(f"/api/v1/drafts/{(await filled(farmer))['key']}/submit"))[1]
     task = (await officer.get("/api/v1/tasks"))[1]["items"][0]
     body = {
-        "decision": "return", "reason": "用途请写清楚", "return_fields": ["purpose"],
+        "decision": "return", "reason": "用途\u202e请\u200b写清楚", "return_fields": ["purpose"],
         "shown_hash": task["shown_hash"],
     }  # fmt: skip
     assert (await officer.post(f"/api/v1/tasks/{task['key']}/decision", body))[0] == 200

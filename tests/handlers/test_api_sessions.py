@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.database import fetch
+from handlers.endpoint import cleaned
 from handlers.limits import LOGINS
 from tests.handlers.api_world import World
 
@@ -99,6 +101,32 @@ async def test_malformed_bodies_are_refused_and_never_a_fault(
     )
     assert answer.status == status
     assert set(await answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (
+            '{"a":"好\\u202e的\\u200b","b":["\\u0007x",{"c":"\\u2067y"}]}',
+            {"a": "好的", "b": ["x", {"c": "y"}]},
+        ),
+        ('{"a":"好\u202e的\ufeff"}', {"a": "好的"}),
+        (
+            '{"a":"一\\n二\\t尾","n":10000000000000001,"x":1.50}',
+            {"a": "一\n二\t尾", "n": 10**16 + 1, "x": 1.5},
+        ),
+        ('{"a":"\\ud83d\\udc68\\u200d \\ue863 \U00031350"}', {"a": "👨\u200d \ue863 \U00031350"}),
+    ],
+    ids=["escaped", "plain", "lines and numbers", "joined, private and new characters"],
+)
+def test_what_nobody_can_see_goes_from_every_text_and_the_rest_stays(sent: str, kept: Any) -> None:
+    """S18.8: a name that reads otherwise than it is stored; rare hanzi and emoji are nobody's trick."""
+    assert json.loads(cleaned(sent.encode())) == kept
+
+
+def test_a_body_with_nothing_to_clean_is_not_touched() -> None:
+    for raw in (b'{"a": "\xe5\xa5\xbd"}', b'{"a":', b'"\\ud800"', b"\xff", b"[" * 30_000 + b'"\\u0041"'):
+        assert cleaned(raw) is raw
 
 
 async def test_too_many_logins_from_one_address_are_slowed_down(world: World) -> None:
