@@ -230,7 +230,7 @@ async def _bind(
     await connection.execute(
         "UPDATE wechat_user SET person_id = $2 WHERE person_id = $1", claim.claimer_id, person.id
     )
-    await _take_along(connection, claim.claimer_id, person.id)
+    await take_along(connection, claim.claimer_id, person.id)
     await Task.filter(id=claim.task_id or 0, state="open", kind=TASK).update(
         state="cancelled", outcome="bound", done_at=now
     )
@@ -244,7 +244,7 @@ async def _bind(
     await notices.plan(connection, claim.county, told, pack, now)
 
 
-async def _take_along(connection: asyncpg.Connection, old: int, new: int) -> None:
+async def take_along(connection: asyncpg.Connection, old: int, new: int) -> None:
     """Drafts, pictures and requests for help of the nameless person, and what he filled in for others."""
     await connection.execute(
         """UPDATE draft d SET person_id = $2 WHERE person_id = $1 AND state = 'open' AND NOT EXISTS (

@@ -80,6 +80,7 @@ BODIES = Right(_of(COUNTY, *STAFF_ROLES), shows="nothing")
 NEW_BODY = Right(_of(COUNTY, SYSTEM), shows="nothing")
 AUTHORITY = Right(_of(COUNTY, SYSTEM), "organisation", shows="nothing")
 FIRST_LOGIN = Right(_of(COUNTY, SYSTEM), "officer", shows="nothing")
+JOIN_CODE = Right(_of(COUNTY, SYSTEM, "county_clerk"), "officer", shows="nothing")
 LOGIN_OF_OTHERS = Right(_of(COUNTY, SAFETY), "officer", shows="nothing")
 
 DESK_LOGIN = Right(_of(OWN, *STAFF_ROLES), shows="nothing")

@@ -232,6 +232,7 @@ API = (
     endpoint("GET", "/api/v1/staff-changes", staffing.listed, rights.STAFF_CHANGES),
     endpoint("POST", "/api/v1/staff/{key}/invitation", staffing.invite, rights.FIRST_LOGIN, status=201),
     endpoint("POST", "/api/v1/staff/{key}/reset", staffing.reset, rights.LOGIN_OF_OTHERS, status=201),
+    endpoint("POST", "/api/v1/staff/{key}/join-code", staffing.join_code, rights.JOIN_CODE, status=201),
     endpoint("POST", "/api/v1/staff/{key}/unlock", staffing.unlock, rights.LOGIN_OF_OTHERS),
     endpoint("GET", "/api/v1/me", me.show, rights.MYSELF),
     endpoint("PATCH", "/api/v1/me", me.change, rights.MYSELF),

@@ -120,6 +120,7 @@ def last_day(ends_at: datetime) -> date:
     return (ends_at - timedelta(seconds=1)).astimezone(SHANGHAI).date()
 
 
+JOINED = "{name}，您好。这个微信已经连上您的岗位：{posts}。有要办的事会在这里通知您，回复“任务”可以看。"
 NO_TASK = "现在没有要办的事。有新任务会通知您。"
 TASKS_HEAD = "您有{count}件要办的事，回复前面的数字或者点一下："
 VISIT_MISSING = "村干部还没有走访确认，走访完才能决定。"

@@ -173,3 +173,22 @@ class StaffChange(KeyedRow):
     @phone.setter
     def phone(self, value: str) -> None:
         self.phone_sealed = seal_text(value, "staff_change", "phone", self.key)
+
+
+class JoinCode(KeyedRow):
+    """A QR code that somebody scans in WeChat to be connected with the person who holds a post; good once."""
+
+    token_sha256 = fields.BinaryField()
+    person: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
+        "models.Person", related_name="join_codes", on_delete=fields.RESTRICT
+    )
+    person_id: int
+    made_by_id = fields.BigIntField()
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+    """When it was scanned, or replaced by a newer one."""
+
+    class Meta:
+        table = "join_code"
+        unique_together = [("token_sha256",)]

@@ -7,9 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from actions import staff_changes, staff_logins
+from actions import joining, staff_changes, staff_logins
 from actions.staff_changes import Asked
+from bot.wechat.errors import WeChatError
 from handlers.endpoint import Call, In, Out
+from handlers.errors import HttpError
 
 
 class StaffChangeIn(In):
@@ -59,6 +61,13 @@ class InvitedOut(Out):
     staff_number: str
 
 
+class JoinCodeOut(Out):
+    """A picture to scan in WeChat: its address at the platform, and what it carries."""
+
+    image: str
+    scene: str
+
+
 class UnlockedOut(Out):
     """Whether there were wrong tries to forget."""
 
@@ -95,6 +104,20 @@ async def reset(call: Call, key: str, body: Nothing) -> InvitedOut:
 def _told(call: Call, invited: staff_logins.Invited) -> InvitedOut:
     link = f"{call.runtime.settings.base_url()}/console/setup/{invited.token}"
     return InvitedOut(link=link, staff_number=invited.staff_number)
+
+
+async def join_code(call: Call, key: str, body: Nothing) -> JoinCodeOut:
+    """A one-time code by which somebody with a post connects his WeChat with it."""
+    accounts = call.runtime.county_accounts(call.actor.county)
+    if not accounts:
+        raise HttpError(503, message="本县还没有公众号，不能生成二维码。")
+    scene = await joining.make_code(call.actor, key, call.now)
+    seconds = int(joining.LIFE.total_seconds())
+    try:
+        made = await call.runtime.wechat[accounts[0].name].create_qr(scene, seconds)
+    except WeChatError as error:
+        raise HttpError(503, message="微信暂时没有回应，请过几分钟再试。") from error
+    return JoinCodeOut(image=made.image_url, scene=scene)
 
 
 async def unlock(call: Call, key: str, body: Nothing) -> UnlockedOut:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from actions.joining import SCENE
 from bot import spoken
 from bot.dialog_commands import tells_secret
 from bot.wechat.inbound import Incoming
@@ -18,6 +19,7 @@ _STAFF = frozenset(STAFF_ROLES)
 
 CHAT_ROUTES: tuple[ChatRoute, ...] = (
     ChatRoute("follow", pure=events.follow, events=("subscribe",)),
+    ChatRoute("join", acting=events.join, scenes=(SCENE,)),
     ChatRoute("unfollow", pure=events.unfollow, events=("unsubscribe",)),
     ChatRoute("template_receipt", record=events.template_receipt, events=("templatesendjobfinish",)),
     ChatRoute("subscribe_receipt", record=events.subscribe_receipt, events=("subscribe_msg_sent_event",)),

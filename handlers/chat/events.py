@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from actions import joining
 from actions.inbox_changes import Change, GrantChange, ReceiptChange
 from bot.config import Account
+from bot.errors import RuleRefused
 from bot.wechat.inbound import Incoming
 from handlers import texts
 from handlers.chat.links import with_links
@@ -22,6 +24,16 @@ def follow(turn: ChatTurn) -> ChatOutcome:
     if turn.draft("loan_application"):
         lines = [texts.WELCOME_BACK, texts.DRAFT_WAITS]
     return say(with_links("\n".join(lines), choices_for(turn.actor)))
+
+
+async def join(turn: ChatTurn) -> ChatOutcome:
+    """Somebody scanned the code of his post: his WeChat is connected, or he hears why not. S17.1"""
+    try:
+        joined = await joining.join(turn.actor, turn.incoming.scene, turn.pack, turn.now)
+    except RuleRefused as no:
+        return say(no.message, IDLE)
+    posts = "、".join(joined.posts)
+    return say(texts.JOINED.format(name=joined.name, posts=posts), IDLE)
 
 
 def unfollow(_turn: ChatTurn) -> ChatOutcome:

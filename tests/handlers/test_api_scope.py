@@ -73,6 +73,7 @@ ROUTES = {
 }
 TASKS = ("review task", "visit task", "disbursement task")
 NAMED_BY_NOBODY = {
+    "/api/v1/staff/{key}/join-code",  # tests/actions/test_joining.py
     "/api/v1/organisations/{key}/authority",  # the system's administrator: tests/actions/test_authority.py
     "/api/v1/staff/{key}/invitation",  # the three administrators: tests/actions/test_staff.py
     "/api/v1/staff/{key}/reset",

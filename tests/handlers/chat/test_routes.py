@@ -34,6 +34,7 @@ EXPECTED = {
     "human": "已经告诉工作人员",
     "help": "您可以点下面的字",
     "follow": "金融扶贫服务",
+    "join": "这个二维码不是本县的",
 }
 """Row -> words that only its conversation says first; rows that say nothing are in EVENTS."""
 
