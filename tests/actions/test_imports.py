@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
+from typing import Any
 
+import asyncpg
 import pytest
 
 from actions import import_run, imports
+from actions.import_loans import LoanRows, Outcome
+from actions.import_repayments import RepaymentRows
 from actions.import_spool import Spool
 from bot import database
 from bot.errors import NotFound, RuleRefused
@@ -217,6 +221,31 @@ async def test_a_file_with_refused_rows_may_come_again_when_what_it_waited_for_i
     second = await bring(county, "repayments", data)
     assert (second.key, second.accepted, second.refused) == (first.key, 1, 0)
     assert await errors_of(second) == []
+
+
+async def test_no_chunk_reads_all_that_a_table_has(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S12.1: a long file takes as long for each row as a short one, statistics or not."""
+    scanned: list[int] = []
+    scans = """SELECT sum(seq_scan)::int FROM pg_stat_xact_user_tables
+               WHERE relname IN ('person', 'loan', 'instalment', 'repayment')"""
+
+    def watched(rows: type[LoanRows] | type[RepaymentRows]) -> Any:
+        class Watched(rows):  # type: ignore[misc, valid-type]  # one of two
+            async def apply(self, connection: asyncpg.Connection, *prepared: Any) -> Outcome:
+                before = await connection.fetchval(scans)
+                outcome: Outcome = await super().apply(connection, *prepared)
+                scanned.append(await connection.fetchval(scans) - before)
+                return outcome
+
+        return Watched
+
+    for kind, rows in (("loans", LoanRows), ("repayments", RepaymentRows)):
+        monkeypatch.setitem(import_run._APPLIERS, kind, watched(rows))
+    assert (await bring(county, "loans", csv_file([loan(at) for at in range(40)]))).accepted == 40
+    paid = [{**REPAYMENT, "流水号": f"LS{at}", "借据号": f"JJ{at:04d}"} for at in range(40)]
+    paid.append({**REPAYMENT, "流水号": "LS40", "借据号": "JJ0001", "还款金额（元）": "10000"})
+    assert (await bring(county, "repayments", csv_file(paid))).accepted == 41
+    assert scanned == [0, 0]
 
 
 async def test_a_crash_in_the_middle_goes_on_without_doubling(
