@@ -20,15 +20,17 @@ from rules.identity import mask_name
 from rules.regions import code_range, level_of
 
 _PAGE = """
-WITH behind AS ({behind}), last AS (
-  SELECT behind.amount_fen, behind.loan_id FROM behind JOIN loan l ON l.id = behind.loan_id
-  WHERE l.key = :after
-)
-SELECT l.key, l.number, r.name AS place, p.key AS person_key, p.name_sealed, behind.amount_fen, behind.days
-FROM behind JOIN loan l ON l.id = behind.loan_id JOIN person p ON p.id = l.borrower_id
+WITH page AS MATERIALIZED (
+  SELECT loan_id, amount_fen, days FROM ({behind}) behind
+  WHERE :last_loan::bigint IS NULL OR (amount_fen, -loan_id) < (:last_fen::bigint, -:last_loan::bigint)
+  ORDER BY amount_fen DESC, loan_id LIMIT :limit)
+SELECT l.key, l.number, r.name AS place, p.key AS person_key, p.name_sealed, page.amount_fen, page.days
+FROM page JOIN loan l ON l.id = page.loan_id JOIN person p ON p.id = l.borrower_id
 LEFT JOIN region r ON r.code = l.village
-WHERE :after = '' OR (behind.amount_fen, -behind.loan_id) < (SELECT amount_fen, -loan_id FROM last)
-ORDER BY behind.amount_fen DESC, behind.loan_id LIMIT :limit"""
+ORDER BY page.amount_fen DESC, page.loan_id"""
+_NONE_LEFT = {"last_loan": 0, "last_fen": -1}
+_LAST = """SELECT loan_id, amount_fen FROM ({behind}) behind
+           WHERE loan_id = (SELECT id FROM loan WHERE key = :after)"""
 _SUM = "SELECT count(*) AS loans, coalesce(sum(amount_fen), 0)::bigint AS amount_fen FROM ({behind}) behind"
 
 
@@ -89,14 +91,14 @@ async def loans_behind(
     if opened.figure not in spec.opens or not _may_open(actor, spec, opened):
         raise NotFound("没有找到这个数。")
     row_level = "town" if opened.level == "county" else opened.level
-    figures = await figures_of(spec, actor.county, row_level, opened.day or on, pack, on)
+    figures = await figures_of(spec, actor.county, row_level, opened.day or on, pack, on, trends=False)
     records = [r for r in figures.records if opened.level == "county" or r["code"] == opened.code]
     if figures.day is None or not records:
         raise NotFound("没有找到这个数。")
     values = _values(actor, opened, figures.day, pack, on)
     behind = spec.opens[opened.figure]
     (total,) = await _fetch(_SUM.format(behind=behind), values)
-    rows = await _fetch(_PAGE.format(behind=behind), values)
+    rows = await _fetch(_PAGE.format(behind=behind), values | await _after(behind, values))
     await audit.record(
         actor.county, actor.person_id, "open_figure", ("report", 0), now,
         report=name, figure=opened.figure, code=opened.code, day=figures.day.isoformat(),
@@ -127,7 +129,7 @@ def _may_open(actor: Actor, spec: ReportSpec, opened: Opened) -> bool:
     return sees(posts, opened.level, opened.code)
 
 
-def _values(actor: Actor, opened: Opened, day: date, pack: Pack, on: date) -> Mapping[str, object]:
+def _values(actor: Actor, opened: Opened, day: date, pack: Pack, on: date) -> dict[str, object]:
     region = f"{actor.county}000000" if opened.level == "bank" else opened.code
     low, high = code_range(region)
     return {
@@ -141,6 +143,14 @@ def _values(actor: Actor, opened: Opened, day: date, pack: Pack, on: date) -> Ma
         "after": opened.after,
         "limit": opened.limit,
     }
+
+
+async def _after(behind: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Where the page goes on: behind the last loan of the one before; a loan that is no more there ends it."""
+    if not values["after"]:
+        return {"last_loan": None, "last_fen": None}
+    last = await _fetch(_LAST.format(behind=behind), values)
+    return {"last_loan": last[0]["loan_id"], "last_fen": last[0]["amount_fen"]} if last else _NONE_LEFT
 
 
 async def _fetch(sql: str, values: Mapping[str, object]) -> list[Any]:

@@ -174,7 +174,9 @@ async def _name_of(region: str) -> str:
     return str(rows[0]["name"]) if rows else region
 
 
-async def figures_of(spec: ReportSpec, county: str, level: str, until: date, pack: Pack, on: date) -> Figures:
+async def figures_of(
+    spec: ReportSpec, county: str, level: str, until: date, pack: Pack, on: date, *, trends: bool = True
+) -> Figures:
     """What a report's query says for the newest day up to `until`. Clause: S12.5."""
     day = await _newest(spec, county, until)
     if day is None:
@@ -186,7 +188,7 @@ async def figures_of(spec: ReportSpec, county: str, level: str, until: date, pac
         "level": level,
         "day": day,
         "before": before or day - timedelta(days=36_500),
-        "trend_days": pack.contents.reports.trend_days.on(on),
+        "trend_days": pack.contents.reports.trend_days.on(on) if trends else 0,
         "part": measured.of[0],
     }
     sql, arguments = bind(spec.query, values)
