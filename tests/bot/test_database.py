@@ -104,3 +104,14 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(db: str) -
         ]
         is None
     )
+
+
+async def test_the_planner_hears_of_tables_that_have_grown_and_of_no_others(db: str) -> None:
+    """House: a county's first night joins what it has just filled."""
+    await database.execute("CREATE TABLE grown (id int); CREATE TABLE quiet (id int)")
+    assert await database.refresh_statistics("grown", "quiet", "not_there") == []
+    await database.execute("INSERT INTO grown SELECT generate_series(1, 10000)")
+    assert await database.refresh_statistics("grown", "quiet", "not_there") == ["grown"]
+    known = await database.fetch("SELECT reltuples FROM pg_class WHERE relname = 'grown'")
+    assert known[0]["reltuples"] == 10_000
+    assert await database.refresh_statistics("grown", "quiet") == []
