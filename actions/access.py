@@ -6,7 +6,7 @@ region it names and everything below it: a county code covers its towns, a town 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from tortoise.expressions import Q
 
+from bot.database import fetch
 from bot.errors import NotFound, RuleRefused
 from models.application import LoanApplication, Task
 from models.loan import Loan
@@ -141,20 +142,58 @@ async def posts_held(person_id: int, on: date) -> tuple[HeldPost, ...]:
     return tuple(held)
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What somebody is looked for: a role at a place, of one organisation or of any."""
+
+    role: str
+    region: str
+    organisation_id: int | None = None
+
+
+_HOLDERS = """
+WITH charge AS (
+  SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY
+    AS t(role, region, organisation_id, at)
+), covering AS (  -- the place itself, its town, its county
+  SELECT c.at, c.region, p.id, p.person_id FROM charge c
+  JOIN post p ON p.county = $1 AND p.role = c.role AND p.from_on <= $5 AND coalesce(p.to_on, $5) >= $5
+    AND p.region IN (c.region, left(c.region, 9) || '000', left(c.region, 6) || '000000')
+    AND p.organisation_id = coalesce(c.organisation_id, p.organisation_id)
+)
+SELECT at, person_id, 1 AS rank, id FROM covering
+UNION ALL
+SELECT c.at, d.delegate_id, 2, d.id FROM covering c
+JOIN delegation d ON d.post_id = c.id AND d.from_on <= $5 AND d.to_on >= $5 AND d.revoked_at IS NULL
+  AND (d.region = '' OR d.region IN (c.region, left(c.region, 9) || '000', left(c.region, 6) || '000000'))
+ORDER BY 1, 3, 4"""
+
+
+async def holders_of(county: str, charges: Iterable[Charge], *, on: date) -> dict[Charge, list[int]]:
+    """For each charge the ids of the people whose posts cover its place, delegates after them, in order."""
+    asked = list(dict.fromkeys(charges))
+    if not asked:
+        return {}
+    rows = await fetch(
+        _HOLDERS,
+        county,
+        [charge.role for charge in asked],
+        [charge.region for charge in asked],
+        [charge.organisation_id for charge in asked],
+        on,
+    )
+    found: dict[Charge, dict[int, None]] = {charge: {} for charge in asked}
+    for row in rows:
+        found[asked[row["at"] - 1]][row["person_id"]] = None
+    return {charge: list(people) for charge, people in found.items()}
+
+
 async def role_holders(
     county: str, role: str, region: str, *, on: date, organisation_id: int | None = None
 ) -> list[int]:
     """Ids of the people who hold `role` for a region that covers `region`, delegates included, in order."""
-    posts = await Post.filter(
-        Q(from_on__lte=on) & (Q(to_on__isnull=True) | Q(to_on__gte=on)), county=county, role=role
-    ).order_by("id")
-    covering = [p for p in posts if covers(p.region, region) and organisation_id in (None, p.organisation_id)]
-    delegations = await Delegation.filter(
-        post_id__in=[p.id for p in covering], from_on__lte=on, to_on__gte=on, revoked_at__isnull=True
-    ).order_by("id")
-    people = [p.person_id for p in covering]
-    people += [d.delegate_id for d in delegations if not d.region or covers(d.region, region)]
-    return list(dict.fromkeys(people))
+    charge = Charge(role, region, organisation_id)
+    return (await holders_of(county, [charge], on=on))[charge]
 
 
 def post_for_task(actor: Actor, task: Task) -> HeldPost | None:

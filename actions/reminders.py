@@ -1,4 +1,4 @@
-"""Reminders of half-filled applications (S1.1) and of tasks whose time is nearly over (S1.2)."""
+"""Reminders of half-filled applications (S1.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from actions.access import role_holders
 from actions.notices import NewNotice, business_date, plan
 from bot.database import fetch, transaction
 from policies import Pack
@@ -62,28 +61,3 @@ def _of_draft(row: asyncpg.Record, pack: Pack, now: datetime) -> Iterator[NewNot
     if hours is not None:
         touched_on = business_date(touched_at)
         yield NewNotice(row["person_id"], "draft_reminder", "draft", row["id"], {}, touched_on, f"h{hours}")
-
-
-async def remind_tasks(county: str, pack: Pack, now: datetime) -> int:
-    """Remind whoever has a task whose time is nearly over; how many notices were new. Clause: S1.2."""
-    on = business_date(now)
-    soon = timedelta(hours=pack.escalation(on).due_soon_hours)
-    made = 0
-    async with transaction() as connection:
-        rows = await connection.fetch(
-            """SELECT id, role, escalated_role, organisation_id, region, due_at FROM task
-               WHERE county = $1 AND state = 'open' AND due_at > $2 AND due_at <= $3 AND opened_at < $4
-               ORDER BY id""",
-            county,
-            now,
-            now + soon,
-            now - soon / 2,
-        )
-        for row in rows:
-            role = row["escalated_role"] or row["role"]
-            body = row["organisation_id"] if role == row["role"] else None
-            holders = await role_holders(county, role, row["region"], on=on, organisation_id=body)
-            due_on = business_date(row["due_at"])
-            told = [NewNotice(who, "task_due_soon", "task", row["id"], {}, due_on, "soon") for who in holders]
-            made += await plan(connection, county, told, pack, now)
-    return made

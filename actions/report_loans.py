@@ -146,7 +146,7 @@ def _values(actor: Actor, opened: Opened, day: date, pack: Pack, on: date) -> di
 
 
 async def _after(behind: str, values: Mapping[str, object]) -> dict[str, object]:
-    """Where the page goes on: behind the last loan of the one before; a loan that is no more there ends it."""
+    """Where the page goes on: behind the last loan of the one before; nothing, if that is gone."""
     if not values["after"]:
         return {"last_loan": None, "last_fen": None}
     last = await _fetch(_LAST.format(behind=behind), values)

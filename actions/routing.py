@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import asyncpg
 
 from actions import notices
-from actions.access import role_holders
+from actions.access import Charge, holders_of, role_holders
 from actions.notices import NewNotice
 from bot.config import SHANGHAI
 from models.application import LoanApplication, Task, Visit
@@ -222,77 +222,105 @@ async def tell_holders(
     step: str = "",
 ) -> None:
     """Plan a notice of `kind` to everybody who may do these tasks. Clause: S1.2."""
-    planned = []
-    vacant = []
-    for task in tasks:
-        role = task.escalated_role or task.role
-        organisation = task.organisation_id if role == task.role else None
-        holders = await role_holders(
-            task.county, role, task.region, on=on_day(now), organisation_id=organisation
-        )
-        if not holders or (role in OF_A_BODY and task.kind == "review" and organisation is None):
-            vacant.append(task)
-        planned += [
-            NewNotice(
-                person_id=person,
-                kind=kind,
-                subject_kind="task",
-                subject_id=task.id,
-                due_on=on_day(now),
-                step=step or (f"up{task.escalation}" if task.escalation else ""),
-                facts=await _task_facts(task, now),
-            )
-            for person in holders
-        ]
-    if tasks:
-        await notices.plan(connection, tasks[0].county, planned, pack, now)
-    for task in vacant:
-        if task.kind != VACANCY:
-            await _tell_vacancy(connection, task, pack, now)
-
-
-async def _tell_vacancy(connection: asyncpg.Connection, task: Task, pack: Pack, now: datetime) -> None:
-    """Nobody may do this task: the county centre finds somebody; it hears of each vacancy once. S1.2."""
-    on, county = on_day(now), f"{task.county}000000"
-    clerks = await role_holders(task.county, "county_clerk", county, on=on)
-    facts = await _task_facts(task, now)
-    role = ROLE_TITLES[task.escalated_role or task.role]
-    body = (task.escalated_role or task.role) in OF_A_BODY and task.organisation_id is None
-    missing = "还没有登记管这个地方的机构" if body else "没有人在岗"
-    note = f"{facts['place']}的“{facts['task']}”没有人办：{role}{missing}。请登记人员，或者让同事代办。"
-    if await Task.filter(county=task.county, kind=VACANCY, state="open", note=note).exists():
+    if not tasks:
         return
-    made = await Task.create(
-        county=task.county,
-        kind=VACANCY,
-        role="county_clerk" if clerks else "administrator",
-        region=county,
-        note=note[:300],
-        opened_at=now,
-        due_at=deadline(on, pack.contents.escalation.handover_working_days.on(on)).at,
-    )
-    await tell_holders(connection, [made], "vacancy_task", pack, now)
+    on, county = on_day(now), tasks[0].county
+    charges = {task.id: charge_of(task) for task in tasks}
+    holders = await holders_of(county, charges.values(), on=on)
+    facts = await _facts_of(tasks, now)
+    planned = [
+        NewNotice(
+            person_id=person,
+            kind=kind,
+            subject_kind="task",
+            subject_id=task.id,
+            due_on=on,
+            step=step or (f"up{task.escalation}" if task.escalation else ""),
+            facts=facts[task.id],
+        )
+        for task in tasks
+        for person in holders[charges[task.id]]
+    ]
+    await notices.plan(connection, county, planned, pack, now)
+    vacant = [
+        task
+        for task in tasks
+        if task.kind != VACANCY and (not holders[charges[task.id]] or _lacks_body(task))
+    ]
+    said = {_vacancy_words(task, facts[task.id]): task for task in vacant}
+    await _tell_vacancies(connection, said, pack, now)
 
 
-async def _task_facts(task: Task, now: datetime) -> dict[str, str]:
-    application = await LoanApplication.get_or_none(id=task.application_id) if task.application_id else None
+def charge_of(task: Task) -> Charge:
+    """Who is to do a task now: whoever it was given to, or the role it was passed up to."""
+    role = task.escalated_role or task.role
+    return Charge(role, task.region, task.organisation_id if role == task.role else None)
+
+
+def _lacks_body(task: Task) -> bool:
+    charge = charge_of(task)
+    return charge.role in OF_A_BODY and task.kind == "review" and charge.organisation_id is None
+
+
+def _vacancy_words(task: Task, facts: Mapping[str, str]) -> str:
+    role = task.escalated_role or task.role
+    body = role in OF_A_BODY and task.organisation_id is None
+    missing = "还没有登记管这个地方的机构" if body else "没有人在岗"
+    what = f"{facts['place']}的“{facts['task']}”没有人办"
+    return f"{what}：{ROLE_TITLES[role]}{missing}。请登记人员，或者让同事代办。"[:300]
+
+
+async def _tell_vacancies(
+    connection: asyncpg.Connection, vacancies: Mapping[str, Task], pack: Pack, now: datetime
+) -> None:
+    """Nobody may do these tasks: the county centre finds somebody; it hears of each vacancy once. S1.2."""
+    if not vacancies:
+        return
+    on, (county, *_) = on_day(now), [task.county for task in vacancies.values()]
+    known = await Task.filter(county=county, kind=VACANCY, state="open", note__in=list(vacancies))
+    region = f"{county}000000"
+    clerks = await role_holders(county, "county_clerk", region, on=on)
+    made = [
+        await Task.create(
+            county=county,
+            kind=VACANCY,
+            role="county_clerk" if clerks else "administrator",
+            region=region,
+            note=note,
+            opened_at=now,
+            due_at=deadline(on, pack.contents.escalation.handover_working_days.on(on)).at,
+        )
+        for note in vacancies
+        if note not in {task.note for task in known}
+    ]
+    await tell_holders(connection, made, "vacancy_task", pack, now)
+
+
+async def _facts_of(tasks: Sequence[Task], now: datetime) -> dict[int, dict[str, str]]:
+    """What the notices about these tasks are made of."""
+    ids = {task.application_id for task in tasks if task.application_id}
+    applications = {each.id: each for each in await LoanApplication.filter(id__in=list(ids))} if ids else {}
+    regions = await Region.filter(code__in=list({task.region for task in tasks}))
+    names = {region.code: region.name for region in regions}
+    return {
+        task.id: _task_facts(task, applications.get(task.application_id or 0), names, now) for task in tasks
+    }
+
+
+def _task_facts(
+    task: Task, application: LoanApplication | None, names: Mapping[str, str], now: datetime
+) -> dict[str, str]:
     title = TASK_TITLES[task.kind]
     if application is not None and task.kind == "review":
         title = route_of(application).stage(task.stage).title
     return {
         "task": title,
-        "place": await place_name(task.region),
+        "place": names.get(task.region, task.region),
         "number": application.number if application else "",
         "due_on": said_on(on_day(task.due_at - timedelta(seconds=1))),
         "at": said_at(now),
         "key": task.key,
     }
-
-
-async def place_name(region: str) -> str:
-    """What people call a region; its code where it is not known."""
-    found = await Region.get_or_none(code=region)
-    return found.name if found else region
 
 
 def said_on(day: date) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 
@@ -441,38 +441,3 @@ async def close(
             task.county, actor.person_id, "close_task", ("task", task.id), now, outcome=outcome
         )
     return await Task.get(id=task.id)
-
-
-async def escalate_due(county: str, pack: Pack, now: datetime) -> int:
-    """Give every task that is past its time also to the next level, and tell both. Returns how many.
-
-    Runs again change nothing until the pack's waiting time of the next level is over too. Clause: S1.2, S9.1.
-    """
-    escalated = 0
-    overdue = await Task.filter(county=county, state="open", due_at__lt=now).order_by("id")
-    for task in overdue:
-        escalated += await _escalate(task, pack, now)
-    return escalated
-
-
-async def _escalate(task: Task, pack: Pack, now: datetime) -> int:
-    on = routing.on_day(now)
-    policy = pack.escalation(on)
-    role = rules.next_role(task.escalated_role or task.role, policy)
-    since = routing.on_day(task.escalated_at or task.due_at - timedelta(seconds=1))
-    last = rules.escalates_on(since, min(task.escalation, 1), policy)
-    if role is None or on <= last.on:
-        return 0
-    async with database.transaction() as connection:
-        changed = await Task.filter(id=task.id, state="open", escalation=task.escalation).update(
-            escalation=task.escalation + 1,
-            escalated_role=role,
-            escalated_roles=[*task.escalated_roles, role],
-            escalated_at=now,
-        )
-        if not changed:
-            return 0
-        fresh = await Task.get(id=task.id)
-        await audit.record(task.county, None, "escalate", ("task", task.id), now, role=role)
-        await routing.tell_holders(connection, [fresh], "task_escalated", pack, now)
-    return 1

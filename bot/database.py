@@ -261,8 +261,8 @@ async def execute(sql: str, *values: object) -> int:
 async def refresh_statistics(*tables: str) -> list[str]:
     """Let the planner count those of the tables that are over twice as large as it knows; which they were.
 
-    For jobs that fill tables and join them at once: to a planner that thinks them empty a loop inside a loop is
-    cheap. The server does this by itself, but only after a while.
+    For jobs that fill tables and join them at once: to a planner that thinks them empty a loop inside a loop
+    is cheap. The server does this by itself, but only after a while.
     """
     rows = await fetch(
         """SELECT c.relname FROM unnest($1::text[]) AS t(name) JOIN pg_class c ON c.oid = to_regclass(t.name)

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from rules.refusal import Refusal
-from rules.workdays import WorkingDate, add_working_days
+from rules.workdays import ONE_DAY, WorkingDate, add_working_days
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -87,6 +87,24 @@ def escalates_on(due_on: date, times_escalated: int, policy: EscalationPolicy) -
     if times_escalated == 0:
         return WorkingDate(due_on, approximate=False)
     return add_working_days(due_on, times_escalated * policy.again_working_days)
+
+
+def ripe_through(on: date, times_escalated: int, policy: EscalationPolicy) -> date:
+    """The last day such that a task that ended, or was passed up, on it goes up on `on`: `escalates_on` the
+    other way round, for a whole set of tasks.
+
+    Clause: S9.1.
+    """
+    day = on - ONE_DAY
+    while escalates_on(day, times_escalated, policy).on >= on:
+        day -= ONE_DAY
+    return day
+
+
+def passed_up_to(policy: EscalationPolicy) -> dict[str, str]:
+    """Every role that has one above it, with that one. Clause: S9.1."""
+    known = dict.fromkeys((*policy.levels, *policy.first_level))
+    return {role: above for role in known if (above := next_role(role, policy)) is not None}
 
 
 def check_delegation(delegation: Delegation, policy: EscalationPolicy) -> Refusal | None:

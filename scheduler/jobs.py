@@ -22,6 +22,7 @@ from actions import (
     drafts,
     due_days,
     errands,
+    escalation,
     files,
     filings,
     idempotency,
@@ -38,7 +39,6 @@ from actions import (
     slots,
     staff_changes,
     subsidies,
-    tasks,
     visit_plans,
 )
 from bot.runtime import Runtime
@@ -142,8 +142,9 @@ async def _escalate(runtime: Runtime, county: str, _on: date, _part: str) -> Map
     """Close errands whose reason is gone, remind of tasks that end soon, pass late ones up."""
     pack, now = runtime.packs.by_county(county), runtime.now()
     closed = await errands.close_settled(county, now)
-    reminded = await reminders.remind_tasks(county, pack, now)
-    return {"closed": closed, "reminded": reminded, "escalated": await tasks.escalate_due(county, pack, now)}
+    reminded = await escalation.remind_tasks(county, pack, now)
+    escalated = await escalation.escalate_due(county, pack, now)
+    return {"closed": closed, "reminded": reminded, "escalated": escalated}
 
 
 async def _delivery_counts(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from actions import applications, confirmations, delegations, loans, repayments, status, tasks, visits
+from actions import (
+    applications,
+    confirmations,
+    delegations,
+    escalation,
+    loans,
+    repayments,
+    status,
+    tasks,
+    visits,
+)
 from actions.visits import VisitReport
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Decision as DecisionRow
@@ -467,8 +477,8 @@ async def test_an_overdue_task_goes_up_a_level_once(county: County, apply: Submi
     """S1.2, S9.1: a visit nobody makes goes to the town; run twice, nothing more happens."""
     application = await apply()
     later = (await county.task(application, "visit")).due_at + timedelta(hours=1)
-    assert await tasks.escalate_due("411082", county.pack, later) >= 1
-    assert await tasks.escalate_due("411082", county.pack, later) == 0
+    assert await escalation.escalate_due("411082", county.pack, later) >= 1
+    assert await escalation.escalate_due("411082", county.pack, later) == 0
     task = await county.task(application, "visit")
     assert (task.escalation, task.escalated_role) == (1, "town_clerk")
     assert task.key in [each.key for each in await tasks.inbox(await county.actor("zhou", later), later)]

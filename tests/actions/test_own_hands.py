@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from actions import applications, confirmations, delegations, loans, repayments, status, tasks
+from actions import applications, confirmations, delegations, escalation, loans, repayments, status, tasks
 from actions.access import actor_for
 from actions.invariants import check_all
 from actions.routing import on_day
@@ -409,7 +409,7 @@ async def test_everything_at_once_leaves_one_truth(county: County, apply: Submit
             ),
             applications.withdraw(zhang, application.key, county.pack, NOW),
             visit(county, application, client_id=f"phone-{number}"),
-            tasks.escalate_due("411082", county.pack, late),
+            escalation.escalate_due("411082", county.pack, late),
             applications.supplement(zhang, application.key, submission(), county.pack, NOW),
             return_exceptions=True,
         )

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from actions import delegations, staffing, tasks
+from actions import delegations, escalation, staffing, tasks
 from actions.access import Actor
 from bot.errors import NotFound, RuleRefused
 from models.application import Task
@@ -60,7 +60,7 @@ async def test_who_had_an_escalated_task_keeps_sight_of_it(county: County, apply
     await apply()
     visit = await Task.get(kind="visit")
     for days in (5, 12):
-        assert await tasks.escalate_due("411082", county.pack, NOW + timedelta(days=days)) >= 1
+        assert await escalation.escalate_due("411082", county.pack, NOW + timedelta(days=days)) >= 1
     visit = await Task.get(id=visit.id)
     assert visit.escalated_roles == ["town_clerk", "county_clerk"]
     for who in ("wang", "zhou", "liu"):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from actions import tasks, visit_plans, visits
+from actions import escalation, visit_plans, visits
 from actions.access import Actor
 from bot.errors import NotFound, RuleRefused
 from models.application import LoanApplication, Task, Visit
@@ -74,7 +74,7 @@ async def test_a_missed_visit_goes_up_to_the_town_and_then_the_county(county: Co
     await lend([])
     await visit_plans.plan_visits("411082", TODAY, county.pack, NOW)
     for days, role in ((5, "town_clerk"), (8, "county_clerk")):
-        await tasks.escalate_due("411082", county.pack, at(days))
+        await escalation.escalate_due("411082", county.pack, at(days))
         assert (await Task.get(kind="village_watch")).escalated_role == role
     (row,) = await visit_plans.progress(await county.actor("liu"), TODAY, at(8))
     assert (row.planned, row.done, row.missed) == (1, 0, 1)

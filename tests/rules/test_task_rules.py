@@ -18,6 +18,8 @@ from rules.tasks import (
     escalates_on,
     is_late,
     next_role,
+    passed_up_to,
+    ripe_through,
 )
 
 POLICY = load_packs()["changge"].escalation(date(2026, 11, 28))
@@ -110,3 +112,21 @@ def test_nobody_acts_on_his_familys_application_or_at_two_of_its_stages(
     refusal = check_reviewer(1, family_ids=frozenset(family), decided_ids=frozenset(decided))
     assert (refusal.code if refusal else None) == code
     assert refusal is None or refusal.rule == "S4.3"
+
+
+def test_when_a_set_goes_up_is_when_each_of_its_tasks_would() -> None:
+    """S9.1: the last ripe day is the day a task goes up, the other way round."""
+    for ahead in range(90):
+        on = date(2026, 11, 28) + timedelta(days=ahead)
+        for times in (0, 1):
+            last = ripe_through(on, times, POLICY)
+            assert escalates_on(last, times, POLICY).on < on
+            assert escalates_on(last + timedelta(days=1), times, POLICY).on >= on
+
+
+def test_every_role_but_the_highest_has_one_above_it() -> None:
+    """S9.1."""
+    above = passed_up_to(POLICY)
+    assert above == {role: next_role(role, POLICY) for role in above}
+    assert (above["cadre"], above["bank_officer"]) == ("town_clerk", "county_clerk")
+    assert "administrator" not in above
