@@ -28,7 +28,7 @@ SELECT l.key, l.number, r.name AS place, p.key AS person_key, p.name_sealed, pag
 FROM page JOIN loan l ON l.id = page.loan_id JOIN person p ON p.id = l.borrower_id
 LEFT JOIN region r ON r.code = l.village
 ORDER BY page.amount_fen DESC, page.loan_id"""
-_NONE_LEFT = {"last_loan": 0, "last_fen": -1}
+_NONE_LEFT: dict[str, object] = {"last_loan": 0, "last_fen": -1}
 _LAST = """SELECT loan_id, amount_fen FROM ({behind}) behind
            WHERE loan_id = (SELECT id FROM loan WHERE key = :after)"""
 _SUM = "SELECT count(*) AS loans, coalesce(sum(amount_fen), 0)::bigint AS amount_fen FROM ({behind}) behind"
