@@ -200,20 +200,31 @@ async def _instalments(connection: asyncpg.Connection, some: Sequence[Asked], on
     )
     kinds = {one.notice_id: one.kind for one in some}
     found = {}
-    for row in rows:
-        past = (on - row["due_on"]).days
-        fits = past > 0 if kinds[row["notice_id"]] in AFTER_DUE else past <= 0
-        found[row["notice_id"]] = About(
-            still_true=row["owed"] and fits and not row["superseded"],
-            region=row["village"],
+    for (
+        notice_id,
+        key,
+        number,
+        village,
+        due_on,
+        principal_fen,
+        interest_fen,
+        owed,
+        promised,
+        superseded,
+    ) in rows:
+        past = (on - due_on).days
+        fits = past > 0 if kinds[notice_id] in AFTER_DUE else past <= 0
+        found[notice_id] = About(
+            still_true=owed and fits and not superseded,
+            region=village,
             facts={
-                "key": row["key"],
-                "number": row["number"],
-                "principal_fen": row["principal_fen"],
-                "interest_fen": row["interest_fen"],
-                "amount_fen": row["principal_fen"] + row["interest_fen"],
+                "key": key,
+                "number": number,
+                "principal_fen": principal_fen,
+                "interest_fen": interest_fen,
+                "amount_fen": principal_fen + interest_fen,
                 "days": past,
-                "promised_through": row["promised_through"],
+                "promised_through": promised,
             },
         )
     return found

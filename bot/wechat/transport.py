@@ -187,7 +187,10 @@ async def _raw(
 async def _content(headers: Mapping[str, str], content: aiohttp.StreamReader, limit: int) -> bytes | None:
     size = headers.get(hdrs.CONTENT_LENGTH)
     if size is not None and hdrs.CONTENT_ENCODING not in headers:
-        return await content.read() if int(size) <= limit else None
+        if int(size) > limit:
+            return None
+        # a short answer came in one piece with its head: nothing to wait for
+        return content.read_nowait() if content.is_eof() else await content.read()
     found = bytearray()
     async for chunk in content.iter_any():
         found += chunk
