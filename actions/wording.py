@@ -197,7 +197,7 @@ def _instant(value: Any) -> datetime:
 
 
 def _phone(facts: Facts) -> str:
-    return str(getattr(facts.pack.contents.pack, "phone", "") or facts.pack.centre or "村干部")
+    return facts.pack.phone(facts.told.created_at.astimezone(SHANGHAI).date())
 
 
 def _money(name: str) -> Callable[[Facts], str]:

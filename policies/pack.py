@@ -89,6 +89,10 @@ class Pack:
         """What people there call their 金融扶贫服务中心."""
         return self.contents.pack.centre
 
+    def phone(self, on: date) -> str:
+        """Where people call whom a message leaves with a question."""
+        return self.contents.contact.phone.on(on)
+
     def keys(self) -> list[str]:
         """Every key that can be asked for, in order."""
         return sorted(self._keys())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from policies import privacy, risk
 from policies.values import Frozen, Role, Table, Value
@@ -20,7 +20,7 @@ from rules.rates import DayCount
 from rules.repayment import AllocateBy, Part, Remake
 from rules.routes import Decision, ReturnTo
 from rules.schedule import Cycle, LastLine, Method, RestDays
-from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, longest, placeholders
+from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, check_phone, longest, placeholders
 
 OrganisationKind = Literal[
     "village_station",
@@ -35,6 +35,16 @@ Level = Literal["village", "town", "county"]
 Fen = Annotated[int, Field(ge=0)]
 Days = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
+
+
+def _phone(text: str) -> str:
+    wrong = check_phone(text)
+    if wrong:
+        raise ValueError(wrong)
+    return text
+
+
+CentrePhone = Annotated[str, AfterValidator(_phone)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -166,8 +176,9 @@ class QuietDay(Frozen):
 
 
 class Contact(Frozen):
-    """When and how often a person may be contacted."""
+    """When and how often a person may be contacted, and where he calls back."""
 
+    phone: Value[CentrePhone] = Field(description="S11.2 · rules.words.check_phone")
     quiet_from: Value[time] = Field(description="S11.5 · rules.gates.gate")
     quiet_to: Value[time] = Field(description="S11.5 · rules.gates.gate")
     collection_cap_per_day: Value[Positive] = Field(description="S11.5 · rules.gates.gate")

@@ -88,6 +88,19 @@ KEY_TYPES: Mapping[str, tuple[re.Pattern[str], str]] = {
 _CUT: Mapping[str, int] = {"thing": 20, "phrase": 5, "name": 10, "character_string": 32}
 
 
+_PHONE = re.compile(r"0\d{2,3}-\d{7,8}|1[3-9]\d{9}|1\d{4}|400-\d{3}-\d{4}", re.ASCII)
+
+
+def check_phone(text: str) -> str | None:
+    """What is wrong with the number that people are told to call, or None: a line, a mobile, a short number.
+
+    Clause: S11.2.
+    """
+    if _PHONE.fullmatch(text):
+        return None
+    return f"{text!r} is no number to call, e.g. 0374-6189999, 400-123-4567 or 12345"
+
+
 def key_type(key: str) -> str:
     """The type in a template key: `thing` of `thing1`. Raises KeyError on an unknown type. Clause: S18.7."""
     kind = key.rstrip(string.digits)

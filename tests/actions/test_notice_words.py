@@ -179,6 +179,15 @@ async def test_what_is_read_after_opening_names_the_amounts(subjects: dict[str, 
     assert f"{line.interest_fen // 100}" in wording.opened(pack.notices["settlement_due"], facts)
 
 
+async def test_whoever_is_reminded_reads_a_number_that_he_can_call(
+    subjects: dict[str, int], pack: Pack
+) -> None:
+    """S11.2: the pack's number; no pack is without one."""
+    facts = await facts_of("overdue", subjects, pack)
+    assert facts["phone"] == pack.phone(NOW.date())
+    assert f"打{facts['phone']}" in wording.sms_of(pack.notices["overdue"], facts)
+
+
 async def test_the_person_is_addressed_by_surname_and_sex(subjects: dict[str, int], pack: Pack) -> None:
     """S18.5: 张先生 from the ID number; 老乡 for somebody we do not know yet."""
     facts = await facts_of("application_disbursed", subjects, pack)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from decimal import Decimal
+from itertools import pairwise
 
 import cn2an
 import pytest
@@ -365,11 +367,15 @@ def test_a_correction_follows_a_no_s18_2(text: str, rest: str | None) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_whatever_breaks_a_reader_s18_1(text: str) -> None:
+    numbered = re.search(f"[0-9半没无{spoken.CHINESE}]", spoken.tidy(text)) is not None
     for reader in (spoken.read_amount, spoken.read_term, spoken.read_int, spoken.read_rate):
-        reader(text)
-    spoken.find_amounts(text)
-    spoken.find_terms(text)
-    spoken.yes_no(text)
+        heard = reader(text)
+        assert heard is None or (numbered and type(heard.value) is int and heard.value >= 0)
+    for find in (spoken.find_amounts, spoken.find_terms):
+        found = find(text)
+        assert all(one.value >= 0 and one.start < one.end for one in found)
+        assert all(one.end <= after.start for one, after in pairwise(found))
+    assert spoken.yes_no(text) in (True, False, None)
     spoken.after_no(text)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.spoken import tidy
 from bot.spoken_dates import (
     SPRING_FESTIVAL,
     Seasons,
@@ -158,7 +159,11 @@ def test_months_until_a_day_reach_it_and_one_less_does_not(on: date, days: int) 
 
 @given(st.text(max_size=30), DAYS)
 def test_no_text_whatever_breaks_the_reader(text: str, on: date) -> None:
-    read_date(text, on)
+    heard = read_date(text, on)
+    if heard is None or heard.plain:  # a date in figures is whatever year it names
+        return
+    assert (heard.start, heard.end) == (0, len(tidy(text).strip("。.,!?~")))
+    assert on - timedelta(days=2 * 366) <= heard.value <= on + timedelta(days=61 * 366)
 
 
 @pytest.mark.parametrize(

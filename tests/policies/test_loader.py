@@ -222,3 +222,14 @@ def test_nothing_in_a_loaded_pack_can_be_changed(tmp_path: Path) -> None:
         pack.contents.application.expiry_days.value = 5  # type: ignore[misc]
     with pytest.raises(TypeError):
         pack.notices["overdue"] = pack.notices["maturity_due"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("phone", "taken"), [("0374-6189999", True), ("打村干部电话", False)])
+def test_a_county_names_its_own_number_and_no_words_instead(tmp_path: Path, phone: str, taken: bool) -> None:
+    """S11.2, S19.1"""
+    ours = f'[contact.phone]\nname = "电话"\nvalue = "{phone}"\n{OURS}'
+    if taken:
+        assert load(tmp_path, ours).phone(date(2026, 11, 28)) == phone
+        return
+    with pytest.raises(PolicyError, match="no number to call"):
+        load(tmp_path, ours)

@@ -140,13 +140,22 @@ def test_a_terminal_state_stays(state: DeliveryState) -> None:
 @given(st.sampled_from(Outcome), st.integers(1, 9))
 def test_every_consequence_of_an_attempt_is_a_legal_move(outcome: Outcome, attempts: int) -> None:
     """S18.7"""
-    check_move(S.SENDING, attempt(outcome, attempts).state)
+    move = attempt(outcome, attempts)
+    check_move(S.SENDING, move.state)
+    assert move.state is not S.SENDING, "an attempt ends in something"
+    assert (move.retry_at is not None) == (move.state is S.PLANNED)
+    assert move.retry_at is None or move.retry_at >= NOW
+    tried_out = attempts >= POLICY.attempts_max and outcome is Outcome.BUSY
+    assert not (tried_out and move.state is S.PLANNED)
 
 
 @given(st.sampled_from(Receipt), st.integers(1, 9), st.sampled_from([S.SENT, S.UNCERTAIN]))
 def test_every_consequence_of_a_receipt_is_a_legal_move(receipt: Receipt, attempts: int, state: S) -> None:
     """S18.7"""
-    check_move(state, after_receipt(receipt, attempts, NOW, POLICY).state)
+    move = after_receipt(receipt, attempts, NOW, POLICY)
+    check_move(state, move.state)
+    assert (move.state is S.DELIVERED) == (receipt is Receipt.DELIVERED)
+    assert (move.retry_at is not None) == (move.state is S.PLANNED)
 
 
 def test_an_attempt_is_written_before_the_call() -> None:

@@ -12,6 +12,7 @@ from rules.words import (
     LONGEST,
     PRIVATE_FACTS,
     check_field,
+    check_phone,
     fill,
     fill_fields,
     fit_field,
@@ -136,3 +137,16 @@ def test_every_lock_screen_fact_has_a_longest_filling() -> None:
     assert not LOCK_SCREEN_FACTS & PRIVATE_FACTS
     assert longest("{surname}{honorific}{amount}") == "欧阳先生"
     assert set(KEY_TYPES) >= {"thing", "phrase", "date", "time", "amount"}
+
+
+@pytest.mark.parametrize(
+    ("phone", "good"),
+    [
+        ("12345", True), ("0374-6189999", True), ("010-12345678", True), ("13800001111", True),
+        ("400-123-4567", True), ("", False), ("村干部", False), ("0374 6189999", False), ("110", False),
+        ("1234567", False), ("１２３４５", False),
+    ],
+)  # fmt: skip
+def test_a_number_to_call_is_one_that_can_be_dialled(phone: str, good: bool) -> None:
+    """S11.2"""
+    assert (check_phone(phone) is None) is good

@@ -157,8 +157,12 @@ async def test_the_scheduler_ticks_until_it_is_told_to_stop(world: World) -> Non
     async with asyncio.timeout(10):
         while not await slots_of("night"):  # noqa: ASYNC110 - the clock has no event of ours
             await asyncio.sleep(0.05)
+    assert not running.done()
     stop.set()
     await asyncio.wait_for(running, 5)
+    assert running.exception() is None
+    first = (await slots_of("night"))[-1]
+    assert (first.county, first.day) == (COUNTY, TODAY)
 
 
 async def test_a_tick_that_fails_does_not_stop_the_clock(

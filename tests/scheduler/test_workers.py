@@ -208,5 +208,7 @@ async def test_a_worker_outlives_its_database_connections(world: World, server_u
     await asyncio.sleep(0.2)
     await world.overdue(await world.person())
     await world.until_sent(2)
+    assert not working.done()
     stop.set()
     await asyncio.wait_for(working, 10)
+    assert len({message["touser"] for message in await world.sent()}) == 2
