@@ -627,6 +627,20 @@ async def test_a_switch_for_repeated_pushes_is_thrown(stage: Stage) -> None:
     assert [fields.get("Content") for fields in stage.receiver.got] == ["两次", "两次"]
 
 
+async def test_a_short_message_is_read_on_the_page(stage: Stage) -> None:
+    """S1.7: no network carries it here, so a code in it is read below and in the drawer."""
+    await stage.post("admin/users", {"person": "zhang", "phone": "13800001111", "quiet": True})
+    await stage.open()
+    await stage.post(
+        "admin/sms", {"phone": "13800001111", "text": "验证码308042，五分钟内有效。", "key": "d-1"}
+    )
+    await expect(stage.page.locator("#toast")).to_have_text("短信 张守田：验证码308042，五分钟内有效。")
+    await stage.test("sent-open").click()
+    await stage.test("tab-sms").click()
+    await expect(stage.test("sms-row")).to_contain_text("发到 13800001111（张守田）")
+    assert len((await stage.get("admin/sms"))["sms"]) == 1
+
+
 async def test_a_reset_asks_first_and_then_forgets_everybody(stage: Stage) -> None:
     await stage.open()
     await stage.test("reset").click()
