@@ -18,96 +18,20 @@ from actions.announcements import SubsidyPaid, subsidies_paid
 from actions.applications import refuse
 from actions.notices import NewNotice, plan
 from actions.routing import on_day, said_on, tell_holders
+from actions.subsidy_lines import refresh
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Task
 from models.people import Organisation
 from models.subsidy import SubsidyDeclaration
 from policies import Pack
-from policies.values import Value
 from rules import subsidy as rules
-from rules.application import OPERATORS
 from rules.identity import check_free_text
 from rules.tasks import deadline, end_of_day
 
 TITLE = "贴息申报表"
 ROLES = ("bank_officer", "county_clerk", "finance_officer")
 CHECK_WORKING_DAYS, PAY_WORKING_DAYS = 5, 10
-_LENT = """
-lent AS MATERIALIZED (
-  SELECT l.id, l.borrower_id, l.disbursed_on, l.annual_rate_bp, l.extended_on, stop.misused_on,
-         CASE k.kind
-           WHEN 'poor' THEN least(l.annual_rate_bp, cap.bp)::numeric * least(l.principal_fen, part.fen)
-           ELSE least(l.annual_rate_bp, cap.bp, points.bp)::numeric * l.principal_fen END AS num,
-         l.annual_rate_bp::numeric * l.principal_fen AS den
-  FROM loan l
-  LEFT JOIN loan_application a ON a.id = l.application_id LEFT JOIN household h ON h.id = l.household_id
-  CROSS JOIN LATERAL (
-    SELECT CASE WHEN a.applicant_kind = ANY($4::text[]) THEN 'operator'
-                WHEN a.applicant_kind = 'registered_poor' OR (a.id IS NULL AND h.registered_poor) THEN 'poor'
-           END AS kind) k
-  CROSS JOIN LATERAL (
-    SELECT bp FROM unnest($5::bool[], $6::date[], $7::int[]) AS c(longer, first_day, bp)
-    WHERE c.longer = (l.maturity_on > l.disbursed_on + interval '1 year') AND c.first_day <= l.disbursed_on
-    ORDER BY first_day DESC LIMIT 1) cap
-  CROSS JOIN LATERAL (SELECT bp FROM unnest($8::date[], $9::int[]) AS c(first_day, bp)
-                      WHERE c.first_day <= l.disbursed_on ORDER BY first_day DESC LIMIT 1) points
-  CROSS JOIN LATERAL (SELECT fen FROM unnest($10::date[], $11::bigint[]) AS c(first_day, fen)
-                      WHERE c.first_day <= l.disbursed_on ORDER BY first_day DESC LIMIT 1) part
-  CROSS JOIN LATERAL (
-    SELECT min(CASE WHEN m.falsified AND m.loan_id = l.id THEN l.disbursed_on
-                    ELSE m.found_on END) AS misused_on
-    FROM misuse m WHERE m.state <> 'withdrawn'
-      AND (m.loan_id = l.id OR (m.person_id = l.borrower_id AND m.falsified))) stop
-  WHERE l.bank_id = $1 AND k.kind IS NOT NULL AND l.annual_rate_bp > 0
-)"""
-"""Loans that may be subsidised, with the part of their interest that is: num / den."""
-_CHOSEN = f"""
-WITH {_LENT}, line AS MATERIALIZED (
-  SELECT i.loan_id, i.due_on, i.paid_on, i.interest_fen, coalesce(i.nominal_on, i.due_on) AS end_on,
-         coalesce(lag(coalesce(i.nominal_on, i.due_on)) OVER (PARTITION BY i.loan_id ORDER BY i.number),
-                  lent.disbursed_on) AS first_on
-  FROM lent JOIN instalment i ON i.loan_id = lent.id
-), blocked AS MATERIALIZED (
-  SELECT loan_id, range_agg(spell) AS spells FROM (
-    SELECT loan_id, daterange(due_on, paid_on) AS spell FROM line
-    WHERE due_on < coalesce(paid_on, 'infinity') AND due_on < $2
-    UNION ALL SELECT id, daterange(misused_on, NULL) FROM lent WHERE misused_on IS NOT NULL
-    UNION ALL SELECT id, daterange(extended_on, NULL) FROM lent WHERE extended_on IS NOT NULL AND NOT $12
-  ) x GROUP BY loan_id
-), earned AS (
-  SELECT line.loan_id, line.end_on, line.paid_on, line.interest_fen, line.end_on - line.first_on AS days,
-         clean.days AS clean_days,
-         div(2 * line.interest_fen * lent.num * clean.days + lent.den * (line.end_on - line.first_on),
-             2 * lent.den * (line.end_on - line.first_on))::bigint AS fen
-  FROM line JOIN lent ON lent.id = line.loan_id LEFT JOIN blocked b ON b.loan_id = line.loan_id
-  CROSS JOIN LATERAL (
-    SELECT line.end_on - line.first_on - coalesce((
-      SELECT sum(upper(r) - lower(r))
-      FROM unnest(b.spells * datemultirange(daterange(line.first_on, line.end_on))) r), 0)::int AS days) clean
-  WHERE line.paid_on < $2 AND line.interest_fen > 0 AND line.end_on > line.first_on
-), declared AS (
-  SELECT s.loan_id, s.end_on, sum(s.fen)::bigint AS fen
-  FROM subsidy s JOIN subsidy_declaration d ON d.id = s.declaration_id
-  WHERE d.bank_id = $1 AND d.id <> $3 AND (d.state <> 'drafted' OR d.quarter < $2::date - interval '3 months')
-  GROUP BY s.loan_id, s.end_on
-), chosen AS MATERIALIZED (
-  SELECT loan_id, l.borrower_id, end_on, e.paid_on, coalesce(e.interest_fen, 0) AS interest_fen,
-         coalesce(e.days, 0) AS days, coalesce(e.clean_days, 0) AS clean_days,
-         coalesce(e.fen, 0) - coalesce(d.fen, 0) AS fen
-  FROM earned e FULL JOIN declared d USING (loan_id, end_on) JOIN loan l ON l.id = loan_id
-  WHERE coalesce(e.fen, 0) <> coalesce(d.fen, 0)
-)"""  # noqa: S608 - put together from parts of ours, every value is bound
-_SAID = f"""{_CHOSEN}
-SELECT count(*)::int AS lines, coalesce(sum(fen), 0)::bigint AS total_fen,
-  encode(sha256(convert_to(coalesce(string_agg(loan_id || ' ' || end_on || ' ' || fen, E'\\n'
-    ORDER BY loan_id, end_on), ''), 'UTF8')), 'hex') AS sha256
-FROM chosen"""  # noqa: S608 - put together from parts of ours, every value is bound
-_WRITE = f"""{_CHOSEN}
-INSERT INTO subsidy (county, declaration_id, loan_id, person_id, end_on, paid_on, interest_fen, days,
-                     clean_days, fen, days_late, extra_fen)
-SELECT $13, $3, loan_id, borrower_id, end_on, paid_on, interest_fen, days, clean_days, fen, 0, 0
-FROM chosen"""  # noqa: S608 - put together from parts of ours, every value is bound
 _LATE = """
 UPDATE subsidy s SET days_late = $2::date - q.due_on,
   extra_fen = div(s.fen::numeric * l.annual_rate_bp * ($2::date - q.due_on) + 1800000, 3600000)::bigint
@@ -115,21 +39,6 @@ FROM unnest($3::date[], $4::date[]) AS q(quarter, due_on), loan l
 WHERE s.declaration_id = $1 AND s.fen > 0 AND l.id = s.loan_id
   AND q.quarter = date_trunc('quarter', s.paid_on)::date AND $2::date > q.due_on"""
 """What a line costs that comes after the day of the quarter in which its interest was paid."""
-
-
-def _series(value: Value[int]) -> list[tuple[date, int]]:
-    return [(date(1, 1, 1), value.ever()[0]), *((each.first_day, each.value) for each in value.dated)]
-
-
-def _bound(pack: Pack, on: date) -> list[object]:
-    """The values of the pack as `_LENT` and `_CHOSEN` want them, from the fourth parameter on."""
-    rates, limits = pack.contents.rates, pack.contents.limits
-    caps = [(False, *each) for each in _series(rates.benchmark_to_1_year_bp)]
-    caps += [(True, *each) for each in _series(rates.benchmark_over_1_year_bp)]
-    points, parts = _series(rates.operator_subsidy_bp), _series(limits.registered_poor_subsidised_fen)
-    columns = (*zip(*caps, strict=True), *zip(*points, strict=True), *zip(*parts, strict=True))
-    kinds = [kind.value for kind in OPERATORS]
-    return [kinds, *(list(column) for column in columns), pack.contents.subsidy.extended.on(on)]
 
 
 async def draft(county: str, on: date, pack: Pack, now: datetime) -> dict[str, int]:
@@ -150,7 +59,7 @@ async def draft(county: str, on: date, pack: Pack, now: datetime) -> dict[str, i
         )
         earlier = SubsidyDeclaration.filter(county=county, state="drafted", quarter__lt=quarter)
         for declaration in await earlier.order_by("quarter", "id"):
-            await _refresh(connection, declaration, pack, on)
+            await refresh(connection, declaration, pack, on)
         for bank in banks:
             made += await _open(connection, county, bank["id"], quarter, pack, now)
         for declaration in await SubsidyDeclaration.filter(county=county, state="drafted").order_by("id"):
@@ -166,14 +75,14 @@ async def _open(
     known = await SubsidyDeclaration.get_or_none(bank_id=bank_id, quarter=quarter)
     if known is not None:
         if known.state == "drafted":
-            await _refresh(connection, known, pack, on)
+            await refresh(connection, known, pack, on)
         return 0
     due = rules.due_on(quarter, pack.contents.subsidy.due_day.on(on))
     declaration = await SubsidyDeclaration.create(
         county=county, bank_id=bank_id, quarter=quarter, due_on=due.on, approximate=due.approximate,
         drafted_at=now,
     )  # fmt: skip
-    if not await _refresh(connection, declaration, pack, on):
+    if not await refresh(connection, declaration, pack, on):
         await declaration.delete()
         return 0
     note = f"{_title(quarter)}已经起草好，请核对后提交。"
@@ -181,24 +90,6 @@ async def _open(
         connection, declaration, "bank_officer", bank_id, note, end_of_day(declaration.due_on), pack, now
     )
     return 1
-
-
-async def _refresh(
-    connection: asyncpg.Connection, declaration: SubsidyDeclaration, pack: Pack, on: date
-) -> int:
-    """Bring a draft up to date; how many lines it has."""
-    values = [
-        declaration.bank_id,
-        rules.quarter_after(declaration.quarter),
-        declaration.id,
-        *_bound(pack, on),
-    ]
-    said = await connection.fetchrow(_SAID, *values)
-    if said["sha256"] != declaration.sha256:
-        await connection.execute("DELETE FROM subsidy WHERE declaration_id = $1", declaration.id)
-        await connection.execute(_WRITE, *values, declaration.county)
-        await SubsidyDeclaration.filter(id=declaration.id).update(**dict(said))
-    return int(said["lines"])
 
 
 def _title(quarter: date) -> str:
@@ -254,7 +145,7 @@ async def submit(actor: Actor, key: str, sha256: str, pack: Pack, now: datetime)
         declaration = await SubsidyDeclaration.select_for_update().get(id=declaration.id)
         if declaration.state != "drafted":
             return await _view(declaration)
-        await _refresh(connection, declaration, pack, on)
+        await refresh(connection, declaration, pack, on)
         declaration = await SubsidyDeclaration.get(id=declaration.id)
         if declaration.sha256 != sha256:
             raise Conflict("S13.1", "申报的内容刚刚有变化，请重新看一遍再提交。", code="stale")
