@@ -1,4 +1,4 @@
-"""A quarter of interest subsidies in a real browser: declared, checked, paid, seen; money that was misused."""
+"""A quarter of interest subsidies in the browser: declared, checked, paid, seen; money that was misused."""
 
 from __future__ import annotations
 
