@@ -91,6 +91,13 @@ async def county(server: str, var: str, loans: int) -> AsyncIterator[tuple[str, 
         await database.drop_database(server, name)
 
 
+@asynccontextmanager
+async def made_before(url: str, var: str) -> AsyncIterator[tuple[str, Runtime]]:
+    """A county that was made before and stays: its URL and a runtime at half past midnight."""
+    async with app.open_runtime(settings(url, var, DAY), migrate=True) as runtime:
+        yield url, runtime
+
+
 async def by_hand() -> tuple[float, int]:
     """Seconds of the one statement, and how many rows it wrote."""
     for statement in _TABLE.split(";"):

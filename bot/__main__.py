@@ -438,11 +438,15 @@ async def _run_and_show(runtime: Any, job: str, pack: Any, day: date) -> None:
     from rich.table import Column
 
     from scheduler import runner
+    from scheduler.jobs import named
 
+    spec = named(job)
+    what = (spec.run.__doc__ or "").strip().split("\n")[0]
+    console.print(f"[bold]{job}[/] {day}, {pack.title}: {escape(what)}", highlight=False, soft_wrap=True)
     columns = (
-        TextColumn(f"{job} {day}", table_column=Column(no_wrap=True, min_width=len(job) + 11)),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
+        TextColumn("towns" if spec.parts else "", table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
         TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
@@ -453,16 +457,40 @@ async def _run_and_show(runtime: Any, job: str, pack: Any, day: date) -> None:
         line = bar.add_task("", total=None)
 
         def show(done: int, parts: int, so_far: Mapping[str, int]) -> None:
-            bar.update(line, completed=done, total=parts, description=_counts(so_far, most=5))
+            bar.update(line, completed=done, total=parts, description=_counts(so_far, pack, most=3))
 
         result = await runner.run_slot(runtime, job, pack.county, day, progress=show)
-    words = f"{pack.title}: {job} {day} – {_counts(result) or 'nothing to do'}"
-    console.print(f"{words} ({time.monotonic() - began:.1f} s)", highlight=False, soft_wrap=True)
+    words = _counts(result, pack) or "nothing to do"
+    console.print(f"  done in {time.monotonic() - began:.1f} s: {words}", highlight=False, soft_wrap=True)
 
 
-def _counts(result: Mapping[str, Any], most: int | None = None) -> str:
+_COUNTED = {
+    "loans": "loans looked at",
+    "late": "late today",
+    "cured": "paid up since yesterday",
+    "figures": "figures of places and banks written",
+    "disagree": "of the sample NOT as the rule says",
+    "noted": "causes of warnings noted",
+    "raised": "warnings raised",
+    "lowered": "warnings lowered",
+    "measures": "tasks opened for warnings",
+    "missed_settlements": "people who missed settlements recorded",
+    "over_days": "people overdue too long recorded",
+    "repeated_overdue": "people overdue again and again recorded",
+    "listed": "loans put on the disposal list",
+    "reopened": "disposals opened again",
+}
+"""What jobs count, in words for whoever watches them; what is not here is said by its name."""
+
+
+def _counts(result: Mapping[str, Any], pack: Any, most: int | None = None) -> str:
+    """What was found so far, in words. Of the kinds of notices only those that were planned."""
+    titles = {kind: f"notices “{notice.title}”" for kind, notice in pack.notices.items()}
+    words = {**titles, **_COUNTED}
     said = [
-        f"{what} {count:,}" if isinstance(count, int) else f"{what} {count}" for what, count in result.items()
+        f"{count:,} {words.get(what, what)}" if isinstance(count, int) else f"{what} {count}"
+        for what, count in result.items()
+        if count or what not in titles
     ]
     return ", ".join(said[:most])
 
