@@ -3,7 +3,8 @@
 A county with a night and its warnings behind it, an open task for every late loan, and a month of figures.
 Each list is asked for its first page and for the pages after it, for people of every level chosen at random;
 the 95th percentile of each is printed. Target: 200 ms, for a whole report of every village 300 ms. Needs
-PostgreSQL at 127.0.0.1:5432 (--database URL); --made URL takes a database that has the county already.
+PostgreSQL at 127.0.0.1:5432 (--database URL); --made URL --var FOLDER takes a county that is
+there, with its keys.
 """
 
 from __future__ import annotations
@@ -170,7 +171,11 @@ async def desk(runtime: Runtime) -> dict[str, List]:
 
 async def measure(options: argparse.Namespace, var: str) -> bool:
     reached = True
-    made = made_before(options.made, var) if options.made else county(options.database, var, options.loans)
+    made = (
+        made_before(options.made, options.var)
+        if options.made
+        else county(options.database, var, options.loans)
+    )
     async with made as (_, runtime):
         await ours(runtime)
         await runner.run_slot(runtime, "risk", COUNTY, DAY)
@@ -196,6 +201,7 @@ async def main() -> int:
     parser.add_argument("--loans", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--made", default="", help="URL of a database that has the county already")
+    parser.add_argument("--var", default="", help="with --made: where the keys of that county are")
     with tempfile.TemporaryDirectory() as var:
         return 0 if await measure(parser.parse_args(), var) else 1
 
