@@ -15,6 +15,7 @@ from models.people import Delegation, Person
 from policies import Pack
 from rules import tasks as rules
 from rules.identity import check_free_text
+from rules.roles import check_duties
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ async def delegate(
     if region and not post.covers(region):
         raise RuleRefused("S1.2", "这个地方不归这个岗位管，请重选。", code="other_region", field="region")
     on = routing.on_day(now)
-    same = any(
-        held.organisation_id == post.organisation_id and held.for_person_id is None
-        for held in await posts_held(delegate_to.id, on)
-    )
+    theirs = [held for held in await posts_held(delegate_to.id, on) if held.for_person_id is None]
+    same = any(held.organisation_id == post.organisation_id for held in theirs)
     if not same or delegate_to.id == actor.person_id:
         raise RuleRefused("S1.2", "只能交给本单位的另一位同事代办。", code="other_organisation")
+    if refusal := check_duties(post.role, [held.role for held in theirs]):
+        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field="to_person")
     wanted = rules.Delegation(actor.person_id, delegate_to.id, from_on, to_on)
     for refusal in (rules.check_delegation(wanted, pack.escalation(on)), check_free_text(reason, "reason")):
         if refusal is not None:

@@ -257,6 +257,7 @@ PAGES = (
     web.get("/m/loans", page(farmer.my_loans, rights.MYSELF)),
     web.get("/m/loans/{key}", page(farmer.loan, rights.LOAN)),
     web.get("/m/identity", page(identity_pages.claim, rights.MYSELF)),
+    web.get("/m/delegations", page(identity_pages.delegations, rights.STAFF)),
     web.get("/m/bindings", page(identity_pages.changes, rights.BINDINGS)),
     web.get("/m/desk/{key}", page(identity_pages.desk, rights.DESK_LOGIN)),
     web.get("/m/slips", page(slip_pages.listed, rights.SLIPS)),

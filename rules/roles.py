@@ -44,10 +44,19 @@ def check_role(role: str, body_kind: str, held: Iterable[str]) -> Refusal | None
     """May somebody with the roles `held` get this one in a body of that kind? Clause: S17.1 (default)."""
     if role not in ROLES_OF.get(body_kind, ()):
         return Refusal("S17.1", "这个单位没有这种岗位，请重选。", "role_not_here", "role")
-    if role in THREE and set(held):
+    return check_duties(role, held)
+
+
+def check_duties(role: str, held: Iterable[str]) -> Refusal | None:
+    """May somebody with the roles `held` do this one as well? One of the three does nothing else. S17.1
+
+    Clause: S17.1 (default).
+    """
+    others = set(held) - {role}
+    if role in THREE and others:
         words = "系统、安全、审计三员要由三个人担任，也不能兼别的岗位。请换一个人。"
         return Refusal("S17.1", words, "two_duties", "role")
-    if set(held) & set(THREE):
+    if others & set(THREE):
         return Refusal("S17.1", "他是三员之一，不能兼别的岗位。请换一个人。", "two_duties", "role")
     return None
 

@@ -1,4 +1,5 @@
-"""Pages about whose WeChat this is: 认领 for who was registered by others, 更正 for the county centre."""
+"""Pages about who acts: 认领 for who was registered by others, 更正 for the county centre, a desk's picture,
+and 代办 while somebody is away."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ import re
 from aiohttp import web
 
 from actions import bindings, claims, drafts, profile, scan_logins
+from actions import delegations as lent
 from handlers.errors import HttpError
 from handlers.pages.base import Viewer, render
+from rules.roles import THREE
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -40,3 +43,18 @@ async def desk(viewer: Viewer) -> web.Response:
     it = await scan_logins.seen(viewer.actor, viewer.key, viewer.now)
     me = await profile.me(viewer.actor)
     return render(viewer, "desk.html", it=it, name=me.name)
+
+
+async def delegations(viewer: Viewer) -> web.Response:
+    """GET /m/delegations: let a colleague do the tasks of one's post for some days, and take it back. S1.2"""
+    me = await profile.me(viewer.actor)
+    return render(
+        viewer,
+        "delegations.html",
+        posts=[post for post in me.posts if not post.delegated],
+        colleagues=[
+            each for each in await profile.colleagues(viewer.actor, viewer.on) if each.role not in THREE
+        ],
+        delegations=await lent.listed(viewer.actor, viewer.on),
+        on=viewer.on,
+    )

@@ -21,7 +21,7 @@ from handlers.login import csrf_token
 from handlers.pages import assets
 from handlers.routes import PAGES, create_app
 from models.application import Task
-from models.people import Post
+from models.people import Person, Post
 from rules.schedule import METHODS
 from tests.handlers.api_world import NOW, World
 from tests.handlers.test_api_drafts import filled
@@ -412,3 +412,36 @@ async def test_assets_are_packed_and_kept_for_ever_under_the_name_of_their_conte
 async def test_only_what_lies_in_the_folder_is_served(name: str, world: World) -> None:
     answer = await world.client.get(f"/static/{name}")
     assert answer.status == 404
+
+
+async def test_who_is_away_lends_his_post_and_takes_it_back(browsers: Any, world: World) -> None:
+    """S1.2, S17.1: never to one of the three administrators, who do nothing else."""
+    clerk = await browsers("liu")
+    assert "没有别的同事" in (await clerk.get("/m/delegations"))[1]
+    body = await fetch("SELECT id FROM organisation WHERE county = '411082' AND kind = 'county_centre'")
+    safety = await Person.get(posts__role="safety_administrator", county="411082")
+    ma = Person(county="411082", created_at=NOW)
+    ma.name = "马晓燕"
+    await ma.save()
+    await Post.create(
+        county="411082", person=ma, organisation_id=body[0]["id"], role="county_clerk",
+        region="411082000000", from_on=NOW.date(),
+    )  # fmt: skip
+    page = (await clerk.get("/m/delegations"))[1]
+    assert re.findall(r'<option value="([\w-]{22})">', page) == [ma.key]
+
+    async def lend(to: str, key: str) -> tuple[int, Any]:
+        days = {"from_on": "2026-11-28", "to_on": "2026-11-30", "reason": "出差"}
+        headers = {"X-CSRF-Token": clerk.csrf, "Idempotency-Key": key}
+        return await clerk.ask("POST", "/api/v1/delegations", {"to_person": to, **days}, **headers)
+
+    assert (await lend(safety.key, "a"))[1]["error"]["code"] == "two_duties"
+    status, lent = await lend(ma.key, "b")
+    assert status == 201
+    page = (await clerk.get("/m/delegations"))[1]
+    assert "正在代办" in page
+    assert f'data-revoke="{lent["id"]}"' in page
+    headers = {"X-CSRF-Token": clerk.csrf, "Idempotency-Key": "c"}
+    assert (await clerk.ask("POST", f"/api/v1/delegations/{lent['id']}/revoke", {}, **headers))[0] == 200
+    assert "已经收回" in (await clerk.get("/m/delegations"))[1]
+    assert (await (await browsers("zhang")).get("/m/delegations"))[0] == 403

@@ -18,6 +18,7 @@ from rules.roles import AUDIT, SAFETY, STAFF_ROLES, SYSTEM, approver_of, check_r
         (SYSTEM, "county_centre", (AUDIT,), "two_duties"),
         (AUDIT, "county_centre", ("county_clerk",), "two_duties"),
         ("county_clerk", "county_centre", (SAFETY,), "two_duties"),
+        (SAFETY, "county_centre", (SAFETY,), None),
     ],
 )
 def test_a_body_has_its_posts_and_nobody_holds_two_of_the_three(
