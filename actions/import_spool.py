@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import asyncpg
 
+from bot import database
 from models.sealing import keyring, new_key
 
 PIECE_BYTES = 1024 * 1024
+Table = Literal["import_part", "export_part"]
+"""Where pieces are kept: files that banks hand in, workbooks that officers ask for."""
 _TOKEN_BYTES = 22
 _SEAL_BYTES = 30  # version, key id, nonce and tag
 
 
-def _place(token: str, number: int) -> str:
-    return f"import_part:content:{token}:{number}"
+def _place(table: str, token: str, number: int) -> str:
+    return f"{table}:content:{token}:{number}"
 
 
 class Spool:
     """What is being uploaded: give it bytes, then `finish` it."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: Table = "import_part") -> None:
+        self.table = table
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._token = new_key()
         self._waiting = bytearray()
@@ -61,7 +65,7 @@ class Spool:
         self._file.close()
 
     def _put(self, piece: bytes) -> None:
-        self._file.write(keyring().seal(piece, _place(self._token, self.pieces)))
+        self._file.write(keyring().seal(piece, _place(self.table, self._token, self.pieces)))
         self.pieces += 1
 
 
@@ -69,9 +73,22 @@ async def store(connection: asyncpg.Connection, county: str, batch_id: int, spoo
     """Keep the pieces of a batch in its transaction."""
     for number, content in spool.parts():
         await connection.execute(
-            "INSERT INTO import_part (county, batch_id, number, content_sealed) VALUES ($1, $2, $3, $4)",
+            f"INSERT INTO {spool.table} (county, batch_id, number, content_sealed) VALUES ($1, $2, $3, $4)",  # noqa: S608
             county, batch_id, number, content,
         )  # fmt: skip
+
+
+async def read(batch_id: int, table: Table) -> AsyncIterator[bytes]:
+    """The pieces of a batch in order, opened one at a time."""
+    number = 0
+    while rows := await database.fetch(
+        f"SELECT content_sealed FROM {table} WHERE batch_id = $1 AND number = $2",  # noqa: S608 - one of two
+        batch_id,
+        number,
+    ):
+        content = bytes(rows[0]["content_sealed"])
+        yield keyring().open(content[_TOKEN_BYTES:], _place(table, content[:_TOKEN_BYTES].decode(), number))
+        number += 1
 
 
 async def load(connection: asyncpg.Connection, batch_id: int, size: int) -> BinaryIO:
@@ -124,7 +141,10 @@ class _Sealed(io.RawIOBase):
         if number != self._number:
             self._file.seek(number * (PIECE_BYTES + _SEAL_BYTES))
             sealed = self._file.read(PIECE_BYTES + _SEAL_BYTES)
-            self._piece, self._number = keyring().open(sealed, _place(self._token, number)), number
+            self._piece, self._number = (
+                keyring().open(sealed, _place("import_part", self._token, number)),
+                number,
+            )
         data = self._piece[start : start + len(buffer)]
         buffer[: len(data)] = data
         self._at += len(data)

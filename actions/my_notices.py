@@ -60,6 +60,7 @@ STATE_WORDS: Mapping[str, str] = MappingProxyType(
         "suppressed": "不用发了",
         "expired": "过了时间，没有发",
         "given_up": "没有送到",
+        "closed": "工作人员处理过了",
     }
 )
 """What the states of a notice mean to the person."""

@@ -129,7 +129,7 @@ async def shown_application(application: LoanApplication) -> ShownApplication:
         filled_by_helper=application.applicant_id != application.filled_by_id,
         confirmed_by=application.confirmed_by,
         submitted_at=application.submitted_at,
-        visit=_shown_visit(visit) if visit else None,
+        visit=shown_visit(visit) if visit else None,
         decisions=tuple(
             ShownDecision(row.stage, row.round, row.decision, row.reason, row.decided_at) for row in decisions
         ),
@@ -137,7 +137,8 @@ async def shown_application(application: LoanApplication) -> ShownApplication:
     )
 
 
-def _shown_visit(visit: Visit) -> ShownVisit:
+def shown_visit(visit: Visit) -> ShownVisit:
+    """What a visit found, for who reviews. Clause: S17.2."""
     return ShownVisit(
         result=visit.result,
         distance_m=visit.distance_m,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from actions import files, import_run, imports, visits
+from actions import exports, files, import_run, imports, visits
 from bot.runtime import Runtime
 from bot.wechat.errors import WeChatError
 from handlers.chat.late import late_reply, late_turn
@@ -38,9 +38,17 @@ async def run_import(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     await import_run.work(batch.key, runtime.packs.by_county(batch.county), runtime.now())
 
 
+async def run_export(runtime: Runtime, payload: Mapping[str, Any]) -> None:
+    """Make a workbook that somebody asked for."""
+    key = str(payload["key"])
+    pack = runtime.packs.by_county(await exports.county_of(key))
+    await exports.work(key, pack, runtime.today(), runtime.now())
+
+
 ENTRYPOINTS: Mapping[str, Callable[[Runtime, Mapping[str, Any]], Awaitable[None]]] = {
     "late_reply": late_reply,
     "late_turn": late_turn,
     "fetch_media": fetch_media,
     "run_import": run_import,
+    "run_export": run_export,
 }

@@ -155,19 +155,21 @@ BINDINGS = Right(_CENTRE)
 AUDIT = Right(_of(COUNTY, "administrator", AUDITOR), "trail")
 """Who did what: for everybody else there is no such page."""
 
+_OFFICES = tuple(role for role in STAFF_ROLES if role == "finance_officer" or role.endswith("administrator"))
+"""Who has a desk and sees no application or loan: finance, and those who look after the system."""
 _AT_A_DESK = ("town_clerk", "county_clerk", "case_officer", "bank_officer", "guarantor_officer")
-DESK = Right(_of(REGION, *_AT_A_DESK, "loan_officer", "administrator"))
+DESK = Right(_of(REGION, *_AT_A_DESK, "loan_officer", *_OFFICES))
 """The console; village cadres do everything in WeChat."""
 DESK_APPLICATIONS = Right({role: APPLICATION_READERS[role] for role in (*_AT_A_DESK, "loan_officer")})
 DESK_APPLICATION = Right(DESK_APPLICATIONS.who, "application")
 DESK_LOANS = Right({role: LOAN_READERS[role] for role in _AT_A_DESK})
 DESK_LOAN = Right(DESK_LOANS.who, "loan")
-DESK_TASKS = Right(_of(TASK, *_AT_A_DESK, "loan_officer", "administrator"))
+DESK_TASKS = Right(_of(TASK, *_AT_A_DESK, "loan_officer", *_OFFICES))
 DESK_TASK = Right(DESK_TASKS.who, "task", shows="whole")
 DESK_WORK = Right(_of(REGION, "county_clerk", "town_clerk"))
 DESK_CENTRE = Right(_of(REGION, "county_clerk", "administrator"))
 DESK_NOTICE = Right(DESK_CENTRE.who, "notice")
-DESK_JOB = Right(DESK_CENTRE.who, "job", shows="nothing")
+DESK_JOB = Right(_of(COUNTY, "administrator"), "job", shows="nothing")
 DESK_EXPORT = Right(DESK.who, "export")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -37,7 +37,7 @@ from handlers.api import (
     warnings,
 )
 from handlers.console import base as console
-from handlers.console import lists
+from handlers.console import cases, lists, office, sheets
 from handlers.console import login as desk_login
 from handlers.console import overview as console_overview
 from handlers.console.base import desk
@@ -300,6 +300,30 @@ CONSOLE = (
     web.get("/console/live", desk(console_overview.live, "/console")),
     web.get("/console/find", desk(lists.find, "/console")),
     *(web.get(f"/console/{name}", desk(lists.listed(name), f"/console/{name}")) for name in lists.PAGES),
+    web.get(
+        "/console/applications/{key}",
+        desk(cases.application, "/console/applications", rights.DESK_APPLICATION),
+    ),
+    web.get("/console/loans/{key}", desk(cases.loan, "/console/loans", rights.DESK_LOAN)),
+    web.get("/console/tasks", desk(cases.inbox, "/console/tasks")),
+    web.get("/console/tasks/{key}", desk(cases.task, "/console/tasks", rights.DESK_TASK)),
+    web.get("/console/disposals/{key}", desk(risk.decide, "/console/tasks", rights.DISPOSAL)),
+    web.get("/console/watch/{key}", desk(risk.look, "/console/tasks", rights.TASK_OF_POST)),
+    web.get("/console/filings", desk(risk.months, "/console/tasks", rights.FILINGS)),
+    web.get("/console/filings/{key}", desk(risk.month, "/console/tasks", rights.FILING)),
+    web.get("/console/subsidies", desk(subsidy_pages.quarters, "/console/tasks", rights.SUBSIDIES)),
+    web.get("/console/subsidies/{key}", desk(subsidy_pages.quarter, "/console/tasks", rights.SUBSIDY)),
+    web.get("/console/risk", desk(risk.ledger, "/console/tasks", rights.RISK)),
+    web.post("/console/notices/{key}/retry", desk(office.retry, "/console/notices", rights.DESK_NOTICE)),
+    web.post("/console/notices/{key}/give", desk(office.give, "/console/notices", rights.DESK_NOTICE)),
+    web.post("/console/notices/{key}/close", desk(office.close, "/console/notices", rights.DESK_NOTICE)),
+    web.get("/console/policy", desk(office.policy, "/console/policy")),
+    web.get("/console/jobs", desk(office.jobs, "/console/jobs")),
+    web.post("/console/jobs/{key}/again", desk(office.run_again, "/console/jobs", rights.DESK_JOB)),
+    web.get("/console/exports", desk(sheets.listed, "/console/exports")),
+    web.post("/console/exports", desk(sheets.ask, "/console/exports")),
+    web.get("/console/exports/{key}", desk(sheets.progress, "/console/exports", rights.DESK_EXPORT)),
+    web.get("/console/exports/{key}/file", desk(sheets.fetch, "/console/exports", rights.DESK_EXPORT)),
 )
 HEALTH = (
     web.get("/healthz", governed(health.healthz, rights.EVERYBODY)),

@@ -23,6 +23,7 @@ from actions import (
     due_days,
     errands,
     escalation,
+    exports,
     files,
     filings,
     idempotency,
@@ -216,6 +217,7 @@ async def _tidy(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping
         "scans": await scan_logins.forget_before(now - KEEP_SESSIONS),
         "tries": await login_guard.forget_before(now),
         "requests": await idempotency.forget_before(now - KEEP_REQUESTS),
+        "exports": await exports.forget(county, now),
         "strays": await files.sweep(runtime.files, now - KEEP_STRAYS),
     }
 

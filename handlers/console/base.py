@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import aiohttp_jinja2
 from aiohttp import web
 
-from actions import console_sessions, profile
+from actions import profile
 from handlers import rights
 from handlers.console.door import CSRF_FIELD, desk_page
 from handlers.keys import ERROR_PAGE
@@ -37,15 +37,20 @@ class Area:
 
 AREAS: tuple[Area, ...] = (
     Area("/console", "总览", rights.DESK),
+    Area("/console/tasks", "我的任务", rights.DESK_TASKS),
     Area("/console/applications", "贷款申请", rights.DESK_APPLICATIONS, "业务"),
     Area("/console/loans", "贷款", rights.DESK_LOANS, "业务"),
     Area("/console/overdue", "逾期", rights.DESK_LOANS, "业务"),
     Area("/console/work", "辖区任务", rights.DESK_WORK, "业务"),
+    Area("/console/exports", "导出的表格", rights.DESK, "业务"),
     Area("/console/notices", "没送到的通知", rights.DESK_CENTRE, "管理"),
     Area("/console/people", "人员", rights.DESK_CENTRE, "管理"),
     Area("/console/organisations", "机构", rights.DESK_CENTRE, "管理"),
+    Area("/console/policy", "政策数值", rights.DESK, "管理"),
+    Area("/console/jobs", "作业和队列", rights.DESK_CENTRE, "管理"),
 )
 SAID: Mapping[str, str] = {
+    "asked": "正在做，做好后在这里下载。",
     "retried": "已经重新安排发送。",
     "given": "已经交给村干部上门或打电话告诉。",
     "closed": "已经关闭，原因记下了。",
@@ -71,9 +76,9 @@ class Desk(Viewer):
         return is_partial(self.request)
 
     @property
-    def api(self) -> str:
-        """Where this session's JSON is: below /console for that of the desk."""
-        return "/console" if self.actor.channel == console_sessions.CHANNEL else ""
+    def root(self) -> str:
+        """Where the pages of this viewer are."""
+        return "/console"
 
 
 Work = Callable[[Desk], Awaitable[web.StreamResponse]]

@@ -50,7 +50,7 @@ def listed(name: str) -> Work:
             await listings.note_search(viewer.actor, name, query.get("q", ""), viewer.now)
         return render(
             viewer,
-            "list.html",
+            "notices.html" if name == "notices" else "list.html",
             status=422 if fault else 200,
             it=spec,
             rows=[_cells(spec, row) for row in found.rows] if found else [],
@@ -62,7 +62,8 @@ def listed(name: str) -> Work:
             sort=query.get("sort") or spec.sorts[0].key,
             first=query_with(query, after=None, said=None) if query.get("after") else None,
             next=query_with(query, after=found.next, said=None) if found and found.next else None,
-            narrowed=any(key not in _OURS and value for key, value in query.items()),
+            exported=query_with(query, after=None, said=None),
+            narrowed=any(value for key, value in query.items() if key != "said"),
         )
 
     show.__doc__ = f"GET /console/{name}"

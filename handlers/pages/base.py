@@ -17,7 +17,7 @@ import jinja2
 from aiohttp import web
 
 import pages
-from actions import sessions
+from actions import console_sessions, sessions
 from actions.access import Actor
 from bot.config import SHANGHAI
 from bot.runtime import Runtime
@@ -59,6 +59,16 @@ class Viewer:
     def key(self) -> str:
         """The key in the page's address."""
         return self.request.match_info["key"]
+
+    @property
+    def root(self) -> str:
+        """Where the pages of this viewer are."""
+        return "/m"
+
+    @property
+    def api(self) -> str:
+        """Where the JSON of this session is: below /console for that of the desk."""
+        return "/console" if self.actor.channel == console_sessions.CHANNEL else ""
 
     def clock_ahead_ms(self) -> int:
         """How far the demo's clock is ahead of the real one, in which the phones of the demo live."""

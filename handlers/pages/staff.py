@@ -24,7 +24,7 @@ from rules.application import ApplicantKind, yuan
 PAGE = 20
 VISITS = ("visit", "post_loan_visit")
 """Kinds of tasks that are done at the place, with or without a signal."""
-_SHOWN_ABOVE = frozenset({"amount", "term", "name", "phone", "id_number", "village", "head_id_number"})
+ASKED_ABOVE = frozenset({"amount", "term", "name", "phone", "id_number", "village", "head_id_number"})
 _ASKED_EVERYBODY = frozenset({"name", "phone", "id_number"})
 """Questions whose answers a reviewer is not shown as such; they are asked of every farmer."""
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,22}")
@@ -33,11 +33,16 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,22}")
 async def inbox(viewer: Viewer) -> web.Response:
     """GET /m/tasks: the open tasks of one's posts, the most urgent first."""
     after = viewer.request.query.get("after")
-    if after is not None and not _KEY.fullmatch(after):
+    if after is not None and not task_key(after):
         raise HttpError(404)
     found = await tasks.inbox(viewer.actor, viewer.now, after=after, limit=PAGE)
     rows = [_row(task) for task in found]
     return render(viewer, "tasks.html", tasks=rows, next=found[-1].key if len(found) == PAGE else None)
+
+
+def task_key(text: str) -> bool:
+    """Whether a text may be the key of a task."""
+    return _KEY.fullmatch(text) is not None
 
 
 def _row(task: TaskView) -> dict[str, Any]:
@@ -57,7 +62,12 @@ async def task(viewer: Viewer) -> web.Response:
     if found.kind in VISITS and found.state == "open":
         raise web.HTTPFound(f"/m/visit/{found.key}")
     if found.kind in ELSEWHERE and found.state == "open":
-        raise web.HTTPFound(await ELSEWHERE[found.kind](viewer, found.key))
+        raise web.HTTPFound(f"/m{await ELSEWHERE[found.kind](viewer, found.key)}")
+    return render(viewer, "task.html", **await to_do(viewer, found))
+
+
+async def to_do(viewer: Viewer, found: TaskView) -> dict[str, Any]:
+    """What the page of a task shows: whom it is about, what to check, and what may be said."""
     context = await county_context(viewer.runtime, viewer.actor.county)
     shown = found.application
     whom = None
@@ -70,41 +80,39 @@ async def task(viewer: Viewer) -> web.Response:
     if found.kind == own_data.TASK:
         request = await own_data.of_task(viewer.actor, found.key, viewer.now)
     allowed = {str(decision) for decision in found.decisions}
-    return render(
-        viewer,
-        "task.html",
-        it=found,
-        whom=whom,
-        check=check,
-        request=request,
-        due=last_day(found.due_at),
-        application=_with_titles(viewer, shown),
-        rows=_rows(shown, context),
-        photos=photos_of(shown.answers) if shown else [],
-        decisions=[(c.value, c.label) for c in DECISIONS if c.value in allowed],
-        questions=_questions(shown),
-        amount=_plain_yuan(shown.amount_fen) if shown else "",
-        methods=_methods(viewer, shown) if found.kind == "disburse" else [],
-        outcomes=[(value, words) for words, value in texts.close_words(found.kind).items()]
+    return {
+        "it": found,
+        "whom": whom,
+        "check": check,
+        "request": request,
+        "due": last_day(found.due_at),
+        "application": _with_titles(viewer, shown),
+        "rows": _rows(shown, context),
+        "photos": photos_of(shown.answers) if shown else [],
+        "decisions": [(c.value, c.label) for c in DECISIONS if c.value in allowed],
+        "questions": _questions(shown),
+        "amount": _plain_yuan(shown.amount_fen) if shown else "",
+        "methods": _methods(viewer, shown) if found.kind == "disburse" else [],
+        "outcomes": [(value, words) for words, value in texts.close_words(found.kind).items()]
         if found.kind in tasks.CLOSABLE
         else [],
-    )
+    }
 
 
 async def _disposal_page(viewer: Viewer, key: str) -> str:
-    return f"/m/disposals/{await disposal.of_task(viewer.actor, key)}"
+    return f"/disposals/{await disposal.of_task(viewer.actor, key)}"
 
 
 async def _filing_page(viewer: Viewer, key: str) -> str:
-    return f"/m/filings/{await filings.of_task(viewer.actor, key)}"
+    return f"/filings/{await filings.of_task(viewer.actor, key)}"
 
 
 async def _watch_page(_viewer: Viewer, key: str) -> str:
-    return f"/m/watch/{key}"
+    return f"/watch/{key}"
 
 
 async def _subsidy_page(viewer: Viewer, key: str) -> str:
-    return f"/m/subsidies/{await subsidies.of_task(viewer.actor, key)}"
+    return f"/subsidies/{await subsidies.of_task(viewer.actor, key)}"
 
 
 ELSEWHERE = {
@@ -113,7 +121,7 @@ ELSEWHERE = {
     "subsidy": _subsidy_page,
     "village_watch": _watch_page,
 }
-"""Kinds of tasks that have a page of their own -> its address."""
+"""Kinds of tasks that have a page of their own -> its address, below /m or /console."""
 
 
 async def visit(viewer: Viewer) -> web.Response:
@@ -130,7 +138,7 @@ async def visit(viewer: Viewer) -> web.Response:
 
 
 def _rows(shown: ShownApplication | None, context: Context) -> list[tuple[str, str]]:
-    return rows_of(shown.answers, context, skip=_SHOWN_ABOVE) if shown else []
+    return rows_of(shown.answers, context, skip=ASKED_ABOVE) if shown else []
 
 
 def _questions(shown: ShownApplication | None) -> list[tuple[str, str]]:

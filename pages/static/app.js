@@ -5,6 +5,8 @@ window.tx = (() => {
 
   /** At the desk of the console the same interface is served below its own address. */
   const base = document.querySelector("meta[name=api]")?.content || "";
+  /** Where the pages of this session are. */
+  const root = document.querySelector("meta[name=root]")?.content || "/m";
   const ahead = Number(document.querySelector("meta[name=clock]")?.content || 0);
   /** This moment by the phone's clock; in the demo by the demo's, which is told with the page. */
   const now = () => new Date(Date.now() + ahead);
@@ -37,7 +39,7 @@ window.tx = (() => {
     } catch {
       throw new Refused(0, { error: { code: "offline", message: "没有信号，请到信号好的地方再试。", field: null } });
     }
-    if (answer.status === 401 && !stay) location.assign(`/m/login?to=${encodeURIComponent(location.pathname + location.search)}`);
+    if (answer.status === 401 && !stay) location.assign(`${base ? "/console" : "/m"}/login?to=${encodeURIComponent(location.pathname + location.search)}`);
     const found = answer.status === 204 ? null : await answer.json().catch(() => null);
     if (!answer.ok) throw new Refused(answer.status, found);
     return found;
@@ -120,5 +122,5 @@ window.tx = (() => {
 
   addEventListener("offline", () => strip("没有信号。已经填的不会丢。"));
   addEventListener("online", () => strip(""));
-  return { now, api, patiently, Refused, randomKey, el, toast, sure, strip, once, fen, yuan };
+  return { now, root, api, patiently, Refused, randomKey, el, toast, sure, strip, once, fen, yuan };
 })();

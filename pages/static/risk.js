@@ -23,7 +23,7 @@
     if (body.ability === "able" && body.willingness === "unwilling"
       && !await sure("列入失信名单？", "还得起又不愿意还，会列入失信名单，并移交法律程序。", "列入")) return;
     await patiently(() => api("POST", `/api/v1/disposals/${data.key}/decision`, { body }));
-    leave("定下来了", "/m/tasks");
+    leave("定下来了", `${tx.root}/tasks`);
   });
 
   for (const node of document.querySelectorAll("form.finding")) {
@@ -38,7 +38,7 @@
 
   form(document.getElementById("watch"), async (_given, data) => {
     await patiently(() => api("POST", `/api/v1/tasks/${data.key}/watch`, {}));
-    leave("辛苦了", "/m/tasks");
+    leave("辛苦了", `${tx.root}/tasks`);
   });
 
   for (const kind of ["filing", "subsidy"]) {
@@ -51,7 +51,7 @@
         if (error.code === "stale") { toast(error.message); setTimeout(() => location.reload(), 2200); return; }
         throw error;
       }
-      leave("交上去了", `/m/${list}`);
+      leave("交上去了", `${tx.root}/${list}`);
     });
   }
 
@@ -60,14 +60,14 @@
     if (!given.get("correct")) refuse("请先选对还是不对。", "correct");
     if (!correct && reason.length < 2) refuse("请写明退回的原因。", "reason");
     await patiently(() => api("POST", `/api/v1/subsidies/${data.key}/check`, { body: { correct, reason } }));
-    leave(correct ? "交给财政了" : "退回去了", "/m/subsidies");
+    leave(correct ? "交给财政了" : "退回去了", `${tx.root}/subsidies`);
   });
 
   form(document.getElementById("subsidy-pay"), async (given, data) => {
     if (!given.get("paid_on")) refuse("请选拨付的日子。", "paid_on");
     if (!await sure("都拨到户了吗？", `一共${data.lines}笔。登记以后，每户都会收到通知。`, "都拨了")) return;
     await patiently(() => api("POST", `/api/v1/subsidies/${data.key}/payment`, { body: { paid_on: given.get("paid_on") } }));
-    leave("登记好了", "/m/subsidies");
+    leave("登记好了", `${tx.root}/subsidies`);
   });
 
   form(document.getElementById("misuse"), async (given, data) => {

@@ -68,7 +68,7 @@
     }
     await patiently(() => api("POST", `/api/v1/tasks/${data.key}/slip`, { body }));
     toast("办好了");
-    setTimeout(() => location.assign("/m/tasks"), 900);
+    setTimeout(() => location.assign(`${tx.root}/tasks`), 900);
   });
   if (check) {
     check.addEventListener("change", (event) => {

@@ -81,6 +81,6 @@
 
   function leave(words) {
     toast(words);
-    setTimeout(() => location.assign("/m/tasks"), 900);
+    setTimeout(() => location.assign(`${tx.root}/tasks`), 900);
   }
 })();
