@@ -15,8 +15,8 @@ from actions.access import Actor, require_staff
 from bot.database import fetch, transaction
 from bot.errors import NotFound, RuleRefused
 
-READERS = ("county_clerk", "administrator")
-MENDERS = ("administrator",)
+READERS = ("county_clerk", "administrator", "system_administrator")
+MENDERS = ("administrator", "system_administrator")
 """Who may run something again."""
 SHOWN = 50
 _PAYLOAD = "convert_from(coalesce(payload, '{}'), 'UTF8')::jsonb"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("webhook", "push", "claims", "schedule", "night", "lists", "imports", "process")
+NAMES = ("webhook", "push", "claims", "schedule", "night", "lists", "console", "imports", "process")
 
 
 def main() -> int:

@@ -169,7 +169,8 @@ DESK_TASK = Right(DESK_TASKS.who, "task", shows="whole")
 DESK_WORK = Right(_of(REGION, "county_clerk", "town_clerk"))
 DESK_CENTRE = Right(_of(REGION, "county_clerk", "administrator"))
 DESK_NOTICE = Right(DESK_CENTRE.who, "notice")
-DESK_JOB = Right(_of(COUNTY, "administrator"), "job", shows="nothing")
+DESK_JOBS = Right(_of(COUNTY, "county_clerk", "administrator", "system_administrator"), shows="nothing")
+DESK_JOB = Right(_of(COUNTY, "administrator", "system_administrator"), "job", shows="nothing")
 DESK_EXPORT = Right(DESK.who, "export")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -28,6 +28,7 @@ from actions import (
     filings,
     idempotency,
     login_guard,
+    name_index,
     night,
     night_figures,
     outcomes,
@@ -228,6 +229,11 @@ async def _posts(runtime: Runtime, county: str, on: date, _part: str) -> Mapping
     return {"ended": await staff_changes.end_of_posts(county, on, pack, runtime.now())}
 
 
+async def _name_index(_runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Work out the index of names that have none yet."""
+    return {"people": await name_index.fill(county)}
+
+
 async def _collection(runtime: Runtime, county: str, on: date, _part: str) -> Mapping[str, Any]:
     """Keep what was due and repaid in the month up to yesterday, by town and bank."""
     return {"rows": await collection.fill(county, on - timedelta(days=1))}
@@ -261,6 +267,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("collection", "30 1 * * *", "all", _collection),
     JobSpec("report_push", "40 8 * * *", "latest", _report_push),
     JobSpec("posts", "5 0 * * *", "all", _posts),
+    JobSpec("name_index", "40 3 * * *", "latest", _name_index),
     JobSpec("tidy", "20 3 * * *", "latest", _tidy),
     JobSpec("deliver", "* * * * *", "none", _deliver),
     JobSpec("receipts", "* * * * *", "none", _receipts),

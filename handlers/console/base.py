@@ -47,7 +47,7 @@ AREAS: tuple[Area, ...] = (
     Area("/console/people", "人员", rights.DESK_CENTRE, "管理"),
     Area("/console/organisations", "机构", rights.DESK_CENTRE, "管理"),
     Area("/console/policy", "政策数值", rights.DESK, "管理"),
-    Area("/console/jobs", "作业和队列", rights.DESK_CENTRE, "管理"),
+    Area("/console/jobs", "作业和队列", rights.DESK_JOBS, "管理"),
 )
 SAID: Mapping[str, str] = {
     "asked": "正在做，做好后在这里下载。",

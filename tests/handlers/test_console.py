@@ -18,6 +18,7 @@ from models.loan import Loan
 from models.people import Organisation, Post
 from models.people import Person as PersonRow
 from tests.actions.report_kit import write_days
+from tests.actions.test_work_queue import failed_slot, undelivered
 from tests.handlers.api_world import NOW, World
 from tests.handlers.test_api_review import apply
 from tests.handlers.test_api_scope import objects_of
@@ -287,3 +288,39 @@ async def test_a_loan_shows_its_book_and_the_tasks_of_risk_are_done_at_the_desk(
     for address in ("/console/filings", "/console/risk"):
         assert (await banker.get(address))[0] == 200
     assert (await (await desks("sun")).get(f"/console/disposals/{task.key}"))[0] == 404
+
+
+async def test_policy_jobs_and_held_notices_are_seen_and_mended(world: World, desks: OpenDesk) -> None:
+    """S19.1, S17.1, S18.7: a second click changes nothing and says so."""
+    clerk = await desks("liu")
+    status, page, _ = await clerk.get("/console/policy?q=004")
+    assert (status, "004 金融扶贫贷款管理办法" in page) == (200, True)
+    assert "没有这样的数值" in (await clerk.get("/console/policy?q=月球"))[1]
+    notice, slot = await undelivered(), await failed_slot()
+    _, page, _ = await clerk.get("/console/notices")
+    assert ("交给村干部" in page, "本人屏蔽了公众号" in page) == (True, True)
+    form = {"csrf": clerk.csrf}
+    status, page, _ = await post(clerk, f"/console/notices/{notice.id}/close", {**form, "reason": "打"})
+    assert (status, "请写明为什么关闭" in page) == (422, True)
+    for said in ("given", "nothing"):
+        status, _, headers = await post(clerk, f"/console/notices/{notice.id}/give", form)
+        assert (status, headers["Location"]) == (303, f"/console/notices?said={said}")
+    assert "已经有人处理过了" in (await clerk.get("/console/notices?said=nothing"))[1]
+    assert "没有等人处理的通知" in (await clerk.get("/console/notices?said=made-up"))[1]
+    for address in ("/console/notices/x/retry", "/console/notices/99999999/retry"):
+        assert (await post(clerk, address, form))[0] == 404
+    status, _, headers = await post(clerk, f"/console/notices/{notice.id}/retry", form)
+    assert headers["Location"] == "/console/notices?said=nothing"
+    _, page, _ = await clerk.get("/console/jobs")
+    assert ("OSError: away" in page, "请管理员来办" in page) == (True, True)
+    assert (await post(clerk, f"/console/jobs/{slot.id}/again", form))[0] == 404
+    await make_administrator()
+    mender = await desks("sun")
+    form = {"csrf": mender.csrf, "what": "slot"}
+    for said in ("again", "nothing"):
+        status, _, headers = await post(mender, f"/console/jobs/{slot.id}/again", form)
+        assert (status, headers["Location"]) == (303, f"/console/jobs?said={said}")
+    status, _, headers = await post(mender, "/console/jobs/1/again", {**form, "what": "queue"})
+    assert headers["Location"] == "/console/jobs?said=nothing"
+    _, part, _ = await mender.get("/console/jobs", **{"HX-Request": "true"})
+    assert ("<html" in part, "没有要人处理的" in part) == (False, True)
