@@ -54,7 +54,8 @@ INSERT INTO loan_application (county, key, number, state, stage, applicant_id, f
   route, resolved_route, terms, progress, round, version, partner_bank_id, confirm_tries, confirmed_by,
   closed_reason, return_fields, channel, submitted_at, step_entered_at)
 SELECT $1, 'a' || l.id, $1 || '-2026-' || lpad(l.id::text, 8, '0'), s.state, s.stage, l.borrower_id,
-  l.borrower_id, h.id, l.village, 'farmer', 'sheep', l.principal_fen, 12, 1, '\\x00', '', 'online', '{}', '{}',
+  l.borrower_id, h.id, l.village, 'farmer', 'sheep', l.principal_fen, 12, 1, '\\x00', '',
+  'online', '{}', '{}',
   '{}', 1, 1, l.bank_id, 0, 'own', '', '[]', 'mini_program',
   $2::timestamptz - make_interval(mins => (l.id % 500000)::int),
   $2::timestamptz - make_interval(mins => (l.id % 20000)::int)

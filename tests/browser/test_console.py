@@ -25,6 +25,13 @@ async def look(page: Page, address: str, folder: Path, name: str) -> None:
     await page.screenshot(path=folder / f"{name}.png", full_page=True, animations="disabled")
 
 
+async def seat(phone: OpenPhone, person: str, **size: int) -> Page:  # noqa: F811
+    """Somebody's browser, logged in by WeChat."""
+    page = await phone(person, **size)
+    await page.goto("/m/")
+    return page
+
+
 async def test_the_overview_on_a_desk_and_on_a_phone(
     phone: OpenPhone,  # noqa: F811
     world: World,  # noqa: F811
@@ -33,11 +40,11 @@ async def test_the_overview_on_a_desk_and_on_a_phone(
     """S12.5, S16.1"""
     await objects_of(world)
     await write_days()
-    desk = await phone("liu", width=1280, height=860)
+    desk = await seat(phone, "liu", width=1280, height=860)
     await look(desk, "/console", tmp_path, "overview-desk")
     await expect(desk.locator(".tile")).to_have_count(2)
     await expect(desk.locator(".sums li").first).to_contain_text("在办申请")
-    small = await phone("liu")
+    small = await seat(phone, "liu")
     await look(small, "/console", tmp_path, "overview-phone")
 
 
@@ -48,7 +55,7 @@ async def test_lists_and_a_file_and_a_decision_on_a_desk(
 ) -> None:
     """S1.2: somebody finds an application by its number and decides it where he reads it."""
     application = await apply(world)
-    desk = await phone("chen", width=1280, height=860)
+    desk = await seat(phone, "chen", width=1280, height=860)
     await desk.goto("/console")
     await desk.fill("#find", application.number)
     await desk.keyboard.press("Enter")
@@ -61,7 +68,7 @@ async def test_lists_and_a_file_and_a_decision_on_a_desk(
     await desk.locator("#decide [type=submit]").click()
     await desk.wait_for_url("**/console/tasks")
     await expect(desk.locator(".empty")).to_contain_text("没有等您办的事")
-    small = await phone("chen")
+    small = await seat(phone, "chen")
     await look(small, f"/console/applications/{application.key}", tmp_path, "case-phone")
     for name in ("applications", "tasks", "exports"):
         await look(desk, f"/console/{name}", tmp_path, f"{name}-desk")
