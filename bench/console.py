@@ -23,7 +23,7 @@ import aiohttp
 import uvloop
 from aiohttp.test_utils import TestServer
 
-from actions import console_sessions, demo_data, exports
+from actions import console_sessions, exports
 from actions.access import Actor, posts_held
 from actions.listings import Asked
 from bench.lists import _TASKS
@@ -31,7 +31,7 @@ from bench.night import COUNTY, DAY, county, ours
 from bot import database
 from bot.runtime import Runtime
 from handlers.routes import create_app
-from models.people import Person
+from models.people import Household, Person
 
 PAGE_MS, OVERVIEW_MS = 300, 500
 EXPORT_SECONDS, EXPORT_MB = 60, 200
@@ -103,14 +103,13 @@ async def officers(runtime: Runtime) -> list[tuple[str, str]]:
     return found
 
 
-async def load(options: argparse.Namespace, runtime: Runtime) -> bool:
+async def load(options: argparse.Namespace, runtime: Runtime, people: list[tuple[str, str]]) -> bool:
     """Ask as fifty people do; whether every page kept its time."""
     chance = random.Random(1)
     places = [
         row[0] for row in await database.fetch("SELECT code FROM region WHERE right(code, 6) <> '000000'")
     ]
     numbers = [row[0] for row in await database.fetch("SELECT number FROM loan ORDER BY id LIMIT 1000")]
-    people = await officers(runtime)
     took: dict[str, list[float]] = defaultdict(list)
     server = TestServer(create_app(runtime))
     await server.start_server()
@@ -166,13 +165,14 @@ async def workbook(runtime: Runtime) -> bool:
 async def measure(options: argparse.Namespace, var: str) -> bool:
     async with county(options.database, var, options.loans) as (_, runtime):
         await ours(runtime)
-        await demo_data.make_county(demo_data.COUNTIES["changge"], {}, runtime.now())
+        await Household.create(county=COUNTY, village=f"{COUNTY}500201")
+        people = await officers(runtime)
         await database.execute(_TASKS, COUNTY, DAY, runtime.now())
         await database.execute(_APPLICATIONS, COUNTY, runtime.now(), options.applications)
         for table in ("task", "loan_application", "loan", "arrears_day", "person"):
             await database.execute(f"VACUUM ANALYZE {table}")
         wide = await workbook(runtime) if options.workbook else True
-        return await load(options, runtime) and wide
+        return await load(options, runtime, people) and wide
 
 
 async def main() -> int:
