@@ -225,6 +225,18 @@ async def _keep(row: StoredFile, prepared: Prepared, folder: Path) -> None:
     row.latitude, row.longitude = prepared.latitude, prepared.longitude
 
 
+def reseal(folder: Path, key: str) -> bool:
+    """Seal a content under the current key; False where it is already, or gone."""
+    path, ring = _path(folder, key), keyring()
+    if not path.exists():
+        return False
+    sealed = path.read_bytes()
+    if sealed[1] == ring.current:
+        return False
+    _write(path, ring.seal(ring.open(sealed, _place(key)), _place(key)))
+    return True
+
+
 def _write(path: Path, sealed: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".part")

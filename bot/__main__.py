@@ -39,6 +39,8 @@ cli.add_typer(jobs, name="job")
 cli.add_typer(imports, name="import")
 cli.add_typer(exports, name="export")
 cli.add_typer(audit, name="audit")
+key_file = typer.Typer(no_args_is_help=True, help="The keys that personal data is sealed with.")
+cli.add_typer(key_file, name="keys")
 cli.add_typer(staff, name="staff")
 cli.add_typer(policy, name="policy")
 console = Console()
@@ -575,6 +577,97 @@ def audit_verify(
         return whole
 
     if not _run(run):
+        raise typer.Exit(1)
+
+
+@cli.command("retention")
+def retention_run(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count what is past its time")] = False,
+    county: Annotated[str, typer.Option(help="pack name; empty: every county")] = "",
+) -> None:
+    """Delete personal data whose time is over, but of nobody under a legal hold."""
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> None:
+        from actions import retention
+        from bot import app
+
+        async with app.open_runtime(settings) as runtime:
+            work = retention.due if dry_run else retention.clear
+            for pack in [runtime.packs[county]] if county else runtime.packs:
+                found = await work(pack.county, pack, runtime.now())
+                head = "past its time" if dry_run else "deleted"
+                console.print(f"{pack.title}: {head} – {_counts(found)}", highlight=False, soft_wrap=True)
+
+    _run(run)
+
+
+@cli.command("hold")
+def hold(
+    person: Annotated[str, typer.Argument(help="key of the person")],
+    county: Annotated[str, typer.Option(help="pack name")],
+    reason: Annotated[str, typer.Option(help="why: which court, which dispute")] = "",
+    lift: Annotated[bool, typer.Option("--lift", help="end the hold")] = False,
+) -> None:
+    """Keep all data of a person from deletion, or end that."""
+    settings = _settings()
+
+    async def run(_stop: asyncio.Event) -> None:
+        from actions import own_data
+        from bot import app
+        from bot.errors import RuleRefused
+
+        async with app.open_runtime(settings) as runtime:
+            code = runtime.packs[county].county
+            if lift:
+                lifted = await own_data.lift_hold(None, person, code, runtime.now())
+                console.print("lifted" if lifted else "there is no hold")
+                return
+            try:
+                await own_data.hold(None, person, reason, code, runtime.now())
+            except RuleRefused as refused:
+                raise DatabaseError(refused.message) from refused
+            console.print("held")
+
+    _run(run)
+
+
+@key_file.command("rotate")
+def keys_rotate(
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="add the key and use it in one go: nothing else is running")
+    ] = False,
+) -> None:
+    """First call: add a new key. After a restart of every process, second call: use it and seal all anew."""
+    from bot import keys
+
+    settings = _settings()
+    path = Path(settings.keys) if settings.keys else Path(settings.var) / "keys.toml"
+    file = keys.load(path)
+    if max(file.data_keys) == file.current:
+        file = keys.add(path)
+        if not at_once:
+            console.print(f"key {max(file.data_keys)} is in {path.name}, not used yet.")
+            console.print("Copy the file, restart every process, then run this once more.")
+            return
+    file = keys.use_newest(path)
+
+    async def run(_stop: asyncio.Event) -> Mapping[str, int]:
+        from actions import resealing
+        from bot import app
+
+        async with app.open_runtime(settings) as runtime:
+            with console.status("") as status:
+                done = await resealing.reseal(
+                    runtime.files, runtime.now(), lambda place, count: status.update(f"{place} {count:,}")
+                )
+            console.print(
+                f"key {file.current} is used; sealed anew: {_counts(done) or 'nothing'}", highlight=False
+            )
+            return await resealing.left()
+
+    if left := _run(run):
+        console.print(f"still under older keys: {_counts(left)}. Is a process running with the old file?")
         raise typer.Exit(1)
 
 

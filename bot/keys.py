@@ -56,6 +56,48 @@ def create(path: Path) -> KeyFile:
     return load(path)
 
 
+def add(path: Path) -> KeyFile:
+    """Add a fresh data key that is not used yet: every process must know it before the first one seals by it.
+
+    Raises ConfigError when all 255 ids are taken.
+    """
+    file = load(path)
+    kid = max(file.data_keys) + 1
+    if kid > 255:
+        raise ConfigError(f"TIANXIN_KEYS: {path.name}: there is no id left for a new key")
+    _rewrite(
+        path, KeyFile({**file.data_keys, kid: secrets.token_bytes(_KEY_BYTES)}, file.current, file.index_key)
+    )
+    return load(path)
+
+
+def use_newest(path: Path) -> KeyFile:
+    """Make the newest data key the one for new values."""
+    file = load(path)
+    _rewrite(path, KeyFile(file.data_keys, max(file.data_keys), file.index_key))
+    return load(path)
+
+
+def _rewrite(path: Path, file: KeyFile) -> None:
+    """Replace the file in one step: a crash leaves the old one or the new one, never a half."""
+    lines = [
+        "# Keep this file secret and keep a copy: without it no personal data can be read.",
+        f"current = {file.current}",
+        f'index_key = "{base64.b64encode(file.index_key).decode()}"',
+        "",
+        "[data_keys]",
+        *(f'{kid} = "{base64.b64encode(key).decode()}"' for kid, key in sorted(file.data_keys.items())),
+    ]
+    draft = path.with_name(path.name + ".part")
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as out:
+        out.write("\n".join(lines) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(path)
+
+
 def load_or_create(path: Path, *, may_create: bool) -> KeyFile:
     if not path.exists() and may_create:
         return create(path)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from policies.values import Frozen, Value
+from policies.values import Frozen, Table, Value
 
 Positive = Annotated[int, Field(gt=0)]
+
+
+class Retention(Table):
+    """How many days a class of data is kept."""
+
+    USED_BY: ClassVar[str] = "S17.2 · actions.retention.clear"
+
+    days: Positive
 
 
 class Privacy(Frozen):

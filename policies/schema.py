@@ -431,6 +431,7 @@ class Contents(Frozen):
     templates: dict[str, TemplateTable]
     notices: dict[str, NoticeTable]
     warning_rules: dict[str, risk.WarningRule]
+    retention: dict[str, privacy.Retention]
     measures: dict[risk.LevelName, risk.Measure]
 
     @model_validator(mode="after")
@@ -480,6 +481,7 @@ TABLES: Mapping[str, type[Table]] = {
     "templates": TemplateTable,
     "notices": NoticeTable,
     "warning_rules": risk.WarningRule,
+    "retention": privacy.Retention,
     "measures": risk.Measure,
 }
 """Sections of named tables: a county may change single fields of one."""

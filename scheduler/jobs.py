@@ -35,6 +35,7 @@ from actions import (
     promises,
     reminders,
     report_push,
+    retention,
     risk_night,
     scan_logins,
     sessions,
@@ -203,6 +204,11 @@ async def _audit_verify(runtime: Runtime, county: str, _on: date, _part: str) ->
     return {"entries": verdict.links, "problems": len(verdict.problems)}
 
 
+async def _retention(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Delete personal data whose time is over."""
+    return await retention.clear(county, runtime.packs.by_county(county), runtime.now())
+
+
 async def _audit_watch(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
     """Tell of people who look at more personal data than is usual."""
     return {"told": await audit_watch.look(county, runtime.packs.by_county(county), runtime.now())}
@@ -263,6 +269,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("audit_chain", "*/10 * * * *", "latest", _audit_chain),
     JobSpec("audit_watch", "5-55/10 * * * *", "latest", _audit_watch),
     JobSpec("audit_verify", "5 4 * * *", "latest", _audit_verify),
+    JobSpec("retention", "40 2 * * 0", "latest", _retention),
     JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),
     JobSpec("collection", "30 1 * * *", "all", _collection),
     JobSpec("report_push", "40 8 * * *", "latest", _report_push),
