@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from policies import privacy, risk
+from policies.privacy import Retention
 from policies.values import Frozen, Role, Table, Value
 from rules.application import ApplicantKind
 from rules.notices import Anchor, Channel, NoticeClass
@@ -431,7 +432,7 @@ class Contents(Frozen):
     templates: dict[str, TemplateTable]
     notices: dict[str, NoticeTable]
     warning_rules: dict[str, risk.WarningRule]
-    retention: dict[str, privacy.Retention]
+    retention: dict[str, Retention]
     measures: dict[risk.LevelName, risk.Measure]
 
     @model_validator(mode="after")
@@ -481,7 +482,7 @@ TABLES: Mapping[str, type[Table]] = {
     "templates": TemplateTable,
     "notices": NoticeTable,
     "warning_rules": risk.WarningRule,
-    "retention": privacy.Retention,
+    "retention": Retention,
     "measures": risk.Measure,
 }
 """Sections of named tables: a county may change single fields of one."""
