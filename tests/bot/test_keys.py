@@ -11,7 +11,7 @@ from bot.config import ConfigError
 
 
 def test_a_new_key_is_known_first_and_used_afterwards(tmp_path: Path) -> None:
-    """S17.2: the old keys and the key of the blind indexes stay as they are; nobody else can read the file."""
+    """S17.2: the old keys and the key of the blind indexes stay; nobody else can read the file."""
     path = tmp_path / "keys.toml"
     before = keys.create(path)
     added = keys.add(path)
