@@ -9,7 +9,7 @@ from typing import Any
 import pyotp
 import pytest
 
-from actions import console_sessions, passwords, sessions, staff_changes, staff_logins, tasks
+from actions import console_sessions, escalation, passwords, sessions, staff_changes, staff_logins, tasks
 from actions.access import Actor, posts_held
 from actions.staff_changes import Asked
 from bot.errors import RuleRefused
@@ -79,7 +79,7 @@ async def test_what_nobody_does_in_two_working_days_goes_up(county: County) -> N
     """S17.1, S9.1"""
     task = await asked(county)
     late = NOW + timedelta(days=5)
-    assert await tasks.escalate_due("411082", county.pack, late) == 1
+    assert await escalation.escalate_due("411082", county.pack, late) == 1
     assert (await Task.get(id=task.id)).escalated_role == "safety_administrator"
     (view,) = await staff_changes.listed(await county.actor("jin"), late)
     assert view.late
