@@ -497,6 +497,11 @@ def _counts(result: Mapping[str, Any], pack: Any, most: int | None = None) -> st
     return ", ".join(said[:most])
 
 
+def _tally(counts: Mapping[str, int]) -> str:
+    """Names with their numbers."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -597,7 +602,7 @@ def retention_run(
             for pack in [runtime.packs[county]] if county else runtime.packs:
                 found = await work(pack.county, pack, runtime.now())
                 head = "past its time" if dry_run else "deleted"
-                console.print(f"{pack.title}: {head} – {_counts(found)}", highlight=False, soft_wrap=True)
+                console.print(f"{pack.title}: {head} – {_tally(found)}", highlight=False, soft_wrap=True)
 
     _run(run)
 
@@ -662,12 +667,12 @@ def keys_rotate(
                     runtime.files, runtime.now(), lambda place, count: status.update(f"{place} {count:,}")
                 )
             console.print(
-                f"key {file.current} is used; sealed anew: {_counts(done) or 'nothing'}", highlight=False
+                f"key {file.current} is used; sealed anew: {_tally(done) or 'nothing'}", highlight=False
             )
             return await resealing.left()
 
     if left := _run(run):
-        console.print(f"still under older keys: {_counts(left)}. Is a process running with the old file?")
+        console.print(f"still under older keys: {_tally(left)}. Is a process running with the old file?")
         raise typer.Exit(1)
 
 
