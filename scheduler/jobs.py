@@ -269,7 +269,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("audit_chain", "*/10 * * * *", "latest", _audit_chain),
     JobSpec("audit_watch", "5-55/10 * * * *", "latest", _audit_watch),
     JobSpec("audit_verify", "5 4 * * *", "latest", _audit_verify),
-    JobSpec("retention", "40 2 * * 0", "latest", _retention),
+    JobSpec("retention", "40 2 * * *", "latest", _retention),
     JobSpec("audit_head", "55 23 * * *", "latest", _audit_head),
     JobSpec("collection", "30 1 * * *", "all", _collection),
     JobSpec("report_push", "40 8 * * *", "latest", _report_push),
