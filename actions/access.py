@@ -6,7 +6,7 @@ region it names and everything below it: a county code covers its towns, a town 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -222,24 +222,25 @@ async def access_application(actor: Actor, key: str) -> LoanApplication:
     Clause: S17.2.
     """
     application = await LoanApplication.get_or_none(key=key, county=actor.county)
-    if application is None or not _may_see(actor, application):
+    own = application is not None and actor.person_id in (application.applicant_id, application.filled_by_id)
+    if application is None or not (own or posts_for_application(actor, application)):
         raise NotFound("没有找到这份申请。")
     return application
 
 
-def _may_see(actor: Actor, application: LoanApplication) -> bool:
-    if actor.person_id in (application.applicant_id, application.filled_by_id):
-        return True
-    return any(_post_sees(post, application) for post in actor.posts)
-
-
-def _post_sees(post: HeldPost, application: LoanApplication) -> bool:
+def posts_for_application(actor: Actor, application: LoanApplication, *roles: str) -> list[HeldPost]:
+    """The posts by which the actor sees an application, of these roles if any are named. Clause: S17.2."""
     bodies = {
         "loan_officer": application.acquiring_bank_id,
         "bank_officer": application.partner_bank_id,
         "guarantor_officer": application.guarantor_id,
     }
-    return _reaches(post, APPLICATION_READERS, application.village, bodies)
+    return [
+        post
+        for post in actor.posts
+        if (not roles or post.role in roles)
+        and _reaches(post, APPLICATION_READERS, application.village, bodies)
+    ]
 
 
 def _reaches(
@@ -263,7 +264,7 @@ async def access_loan(actor: Actor, key: str) -> Loan:
 
 
 def posts_for_loan(actor: Actor, loan: Loan, *roles: str) -> list[HeldPost]:
-    """The posts by which the actor sees a loan, of these roles where some are named. Clause: S17.2."""
+    """The posts by which the actor sees a loan, of these roles if any are named. Clause: S17.2."""
     bodies = {"bank_officer": loan.bank_id, "guarantor_officer": loan.guarantor_id}
     return [
         post
@@ -292,9 +293,13 @@ def sees_slip(actor: Actor, slip: RepaymentSlip) -> bool:
 
 def require_staff(actor: Actor, *roles: str) -> HeldPost:
     """The actor's first post of one of these roles. Raises RuleRefused. Clause: S17.1."""
-    for post in actor.posts:
-        if not roles or post.role in roles:
-            return post
+    return require_post([post for post in actor.posts if not roles or post.role in roles])
+
+
+def require_post(posts: Sequence[HeldPost]) -> HeldPost:
+    """The first of the posts by which the actor may do something. Raises RuleRefused. Clause: S17.1."""
+    if posts:
+        return posts[0]
     raise RuleRefused("S17.1", "这项操作需要相应岗位的工作人员来做。", code="not_allowed")
 
 

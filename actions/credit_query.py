@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from actions import audit
-from actions.access import Actor, HeldPost, access_application, require_staff
+from actions.access import (
+    Actor,
+    HeldPost,
+    access_application,
+    posts_for_application,
+    require_post,
+)
 from actions.routing import on_day
 from bot.database import fetch, transaction
 from bot.errors import RuleRefused, TianxinError
@@ -78,7 +84,7 @@ async def authorisation_for(actor: Actor, application_key: str, now: datetime) -
     Raises NotFound, RuleRefused (no_authorisation; noted). Clause: S6.6.
     """
     application = await access_application(actor, application_key)
-    _ = require_staff(actor, *ASKED_BY)
+    _ = require_post(posts_for_application(actor, application, *ASKED_BY))
     consent = (
         await Consent.filter(
             application_id=application.id, person_id=application.applicant_id, kind__in=list(PURPOSES)
@@ -101,9 +107,9 @@ async def ask(
     same body holds, it is given again. Without `bureau` only our own loans are looked at. Raises RuleRefused
     (authorisation_withdrawn, authorisation_over, other_purpose; each noted). Clause: S6.6, S4.5.
     """
-    post = require_staff(actor, *ASKED_BY)
     application = await LoanApplication.get(id=authorisation.application_id)
     await access_application(actor, application.key)
+    post = require_post(posts_for_application(actor, application, *ASKED_BY))
     fresh = await _authorisation(await Consent.get(id=authorisation.consent_id), application)
     if refusal := check_query(fresh, purpose, on_day(now)):
         await _note_refusal(actor, application.id, refusal.code, purpose, now)
@@ -184,7 +190,7 @@ async def queries(actor: Actor, application_key: str, now: datetime, *, limit: i
     application = await access_application(actor, application_key)
     rows = CreditQuery.filter(application_id=application.id)
     if actor.person_id != application.applicant_id:
-        post = require_staff(actor, *ASKED_BY)
+        post = require_post(posts_for_application(actor, application, *ASKED_BY))
         rows = rows.filter(organisation_id=post.organisation_id)
         await audit.viewed(actor.county, actor.person_id, ("application", application.id), now)
     return [await _view(row) for row in await rows.order_by("-id").limit(limit)]

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from actions import audit
-from actions.access import Actor, access_loan, require_staff
+from actions.access import Actor, access_loan, posts_for_loan, require_post
 from actions.routing import on_day, tell_holders
 from bot import database
 from bot.errors import NotFound, RuleRefused
@@ -157,7 +157,7 @@ async def remove(actor: Actor, key: str, reason: str, now: datetime) -> Defaulte
     Raises NotFound, RuleRefused. Clause: S12.4.
     """
     case, loan = await _access(actor, key)
-    require_staff(actor, "county_clerk")
+    require_post(posts_for_loan(actor, loan, "county_clerk"))
     if len(reason.strip()) < 2:
         raise RuleRefused("S12.4", "请写明移出名单的原因。", code="reason_missing", field="reason")
     async with database.transaction():

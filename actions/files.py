@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from actions.access import Actor, access_application, access_loan, sees_slip
+from actions.access import Actor, access_application, posts_for_loan, sees_slip
 from actions.pictures import Prepared, prepare
 from bot import database
 from bot.database import transaction
@@ -23,6 +23,7 @@ from bot.errors import Conflict, NotFound, RuleRefused
 from bot.queue import Job, enqueue
 from models.application import LoanApplication
 from models.conversation import StoredFile
+from models.loan import Loan
 from models.sealing import keyring, new_key
 from models.slip import RepaymentSlip
 from models.work import AuditEntry
@@ -195,14 +196,10 @@ async def _access_file(actor: Actor, key: str) -> StoredFile:
 async def _may_see_visited_loan(actor: Actor, row: StoredFile) -> bool:
     """A photo of a visit after the loan was paid out: for staff who see the loan, not for the borrower."""
     visits = await database.fetch(
-        "SELECT l.key FROM visit v JOIN loan l ON l.id = v.loan_id WHERE v.visitor_id = $1 AND v.photos ? $2",
-        row.owner_id,
-        row.key,
+        "SELECT loan_id FROM visit WHERE visitor_id = $1 AND photos ? $2", row.owner_id, row.key
     )
-    try:
-        return bool(visits) and actor.staff and await access_loan(actor, visits[0]["key"]) is not None
-    except NotFound:
-        return False
+    loan = await Loan.get_or_none(id=visits[0]["loan_id"]) if visits else None
+    return loan is not None and loan.borrower_id != actor.person_id and bool(posts_for_loan(actor, loan))
 
 
 async def _may_see_application(actor: Actor, row: StoredFile) -> bool:

@@ -325,7 +325,7 @@ async def lines(actor: Actor, key: str, *, after: int = 0, limit: int = 50) -> l
     """The lines of a filing, for a guarantor those of his loans. Raises NotFound. Clause: S5.1, S17.2."""
     filing = await _access(actor, key)
     query = FilingLine.filter(filing_id=filing.id, number__gt=after)
-    if not any(post.role == "county_clerk" or _files_for(post, filing) for post in actor.posts):
+    if not any(_sees_whole(post, filing) for post in actor.posts):
         bodies = [post.organisation_id for post in actor.posts if post.role == "guarantor_officer"]
         query = query.filter(guarantor_id__in=bodies)
     rows = await query.order_by("number").limit(limit)
@@ -379,18 +379,30 @@ async def of_task(actor: Actor, task_key: str) -> str:
 
 
 def _files_for(post: HeldPost, filing: Filing) -> bool:
-    return post.role == "bank_officer" and post.organisation_id == filing.bank_id
+    """A filing is the bank's of the whole county: a branch has no part in it."""
+    return (
+        post.role == "bank_officer"
+        and post.organisation_id == filing.bank_id
+        and post.covers(f"{filing.county}000000")
+    )
+
+
+def _sees_whole(post: HeldPost, filing: Filing) -> bool:
+    centre = post.role == "county_clerk" and post.covers(f"{filing.county}000000")
+    return centre or _files_for(post, filing)
 
 
 async def _may_see(actor: Actor, filing: Filing) -> bool:
-    for post in actor.posts:
-        if _files_for(post, filing) or (
-            post.role == "county_clerk" and post.covers(f"{filing.county}000000")
-        ):
-            return True
-        if post.role == "guarantor_officer" and filing.state == "submitted":
-            return await FilingLine.filter(filing_id=filing.id, guarantor_id=post.organisation_id).exists()
-    return False
+    if any(_sees_whole(post, filing) for post in actor.posts):
+        return True
+    guarantors = [
+        post.organisation_id
+        for post in actor.posts
+        if post.role == "guarantor_officer" and post.covers(f"{filing.county}000000")
+    ]
+    if not guarantors or filing.state != "submitted":
+        return False
+    return await FilingLine.filter(filing_id=filing.id, guarantor_id__in=guarantors).exists()
 
 
 async def _access(actor: Actor, key: str) -> Filing:

@@ -9,7 +9,7 @@ import asyncpg
 from tortoise.expressions import Q
 
 from actions import audit
-from actions.access import Actor, access_loan, require_staff
+from actions.access import Actor, access_loan, posts_for_loan, require_post
 from actions.applications import refuse
 from actions.defaulters import sees_loan
 from actions.notices import NewNotice, plan
@@ -62,7 +62,7 @@ async def report(actor: Actor, loan_key: str, found: Found, pack: Pack, now: dat
     the same again returns it. Raises NotFound, RuleRefused. Clause: S9.3.
     """
     loan = await access_loan(actor, loan_key)
-    require_staff(actor, *_MAY_REPORT)
+    require_post(posts_for_loan(actor, loan, *_MAY_REPORT))
     if loan.borrower_id == actor.person_id:
         raise RuleRefused("S4.3", "这是您本人的贷款，请交给其他同事办理。", code="own_case")
     on = on_day(now)
@@ -132,7 +132,7 @@ async def end(actor: Actor, key: str, *, withdrawn: bool, reason: str, now: date
     The county decides, not who reported it. Raises NotFound, RuleRefused, Conflict. Clause: S9.3.
     """
     case, loan = await _access(actor, key)
-    require_staff(actor, "county_clerk")
+    require_post(posts_for_loan(actor, loan, "county_clerk"))
     if case.reported_by_id == actor.person_id:
         raise RuleRefused("S9.3", "谁登记的，就要由另一位同事来了结。", code="own_report")
     if not 2 <= len(reason.strip()) <= 300:

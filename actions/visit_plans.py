@@ -9,7 +9,7 @@ from datetime import date, datetime
 import asyncpg
 
 from actions import audit
-from actions.access import Actor, access_loan, access_task, require_staff
+from actions.access import Actor, access_loan, access_task, posts_for_loan, require_post, require_staff
 from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY
 from actions.routing import on_day, tell_holders
@@ -131,7 +131,9 @@ async def report(
     The same findings on the same day are kept once. Raises NotFound, RuleRefused. Clause: S9.1, S10.1.
     """
     loan = await access_loan(actor, loan_key)
-    require_staff(actor)
+    require_post(posts_for_loan(actor, loan))
+    if loan.borrower_id == actor.person_id:
+        raise RuleRefused("S4.3", "这是您本人的贷款，请交给其他同事办理。", code="own_case")
     async with database.transaction() as connection:
         await connection.execute("SELECT 1 FROM loan WHERE id = $1 FOR UPDATE", loan.id)
         made = await keep_findings(actor, loan, findings, remark, pack, now)

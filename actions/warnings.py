@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from actions import audit
-from actions.access import Actor, access_loan, require_staff
+from actions.access import Actor, access_loan, posts_for_loan, require_post
 from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY, SCOPE
 from actions.routing import on_day
@@ -256,7 +256,7 @@ async def move(
     What a person raised only a person lowers; what he lowered rises again by a new cause. Clause: S10.1.
     """
     loan = await access_loan(actor, loan_key)
-    require_staff(actor, *_MAY_MOVE)
+    require_post(posts_for_loan(actor, loan, *_MAY_MOVE))
     if loan.borrower_id == actor.person_id:
         raise RuleRefused("S4.3", "这是您本人的贷款，请交给其他同事办理。", code="own_case")
     _check_reason(reason)
@@ -368,7 +368,7 @@ class WarningView:
 async def of_loan(actor: Actor, loan_key: str, pack: Pack, now: datetime) -> WarningView:
     """The warning of a loan and why, for staff; audited. Raises NotFound. Clause: S10.1, S17.2."""
     loan = await access_loan(actor, loan_key)
-    if not actor.staff or loan.borrower_id == actor.person_id:
+    if loan.borrower_id == actor.person_id or not posts_for_loan(actor, loan):
         raise NotFound("没有找到这笔贷款。")
     await audit.viewed(loan.county, actor.person_id, ("loan", loan.id), now)
     held = await EarlyWarning.get_or_none(loan_id=loan.id)

@@ -63,7 +63,7 @@ class Page(Query):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request on its way to an action."""
+    """One request of somebody, on its way to an action."""
 
     request: web.Request
     runtime: Runtime

@@ -31,6 +31,8 @@ class Limit:
 LOGINS = Limit("login", 300, 60, closed=True)
 """By address; a whole village may be behind one address of a mobile network."""
 UPLOADS = Limit("upload", 120, 3600)
+CONTACTS = Limit("contact", 200, 86_400)
+"""Numbers shown in full to one person: more than anybody can call in a day. Clause: S17.2."""
 
 
 async def count(request: web.Request, limit: Limit, who: str) -> None:

@@ -92,15 +92,16 @@ MY_CONSENT = Right(_ANYBODY, "consent", shows="own")
 MY_APPLICATION = Right(_ANYBODY, "application", shows="own")
 APPLICATION = Right({**_ANYBODY, **APPLICATION_READERS}, "application")
 CREDIT_QUERY = Right(
-    _of(BODY, "loan_officer", "bank_officer", "guarantor_officer"), "application", shows="whole"
+    {role: APPLICATION_READERS[role] for role in _ASK_BUREAUS}, "credit query", shows="whole"
 )
 """By the applicant's authorisation alone, for its purpose (S6.6)."""
-CREDIT_QUERIES = Right({**_ANYBODY, **CREDIT_QUERY.who}, "application", shows="whole")
+CREDIT_QUERIES = Right({**_ANYBODY, **CREDIT_QUERY.who}, "credit query", shows="whole")
 FILE = Right({**_ANYBODY, **APPLICATION_READERS, **LOAN_READERS, "bank_officer": BODY}, "file", shows="whole")
 """One's own, those of an application, a slip or a visit that one sees."""
 
 TASKS = Right(_of(TASK, *STAFF_ROLES))
 TASK_OF_POST = Right(_of(TASK, *STAFF_ROLES), "task")
+SLIP_TASK = Right(_of(TASK, *STAFF_ROLES), "slip task", shows="whole")
 CONTACT = Right(_of(TASK, *STAFF_ROLES), "task", shows="whole")
 """Name and number of whom one must reach: only while the task is open, every look is noted."""
 VISIT = Right(_of(TASK, *STAFF_ROLES), shows="nothing")
@@ -168,6 +169,8 @@ DESK_TASKS = Right(_of(TASK, *_AT_A_DESK, "loan_officer", *_OFFICES))
 DESK_TASK = Right(DESK_TASKS.who, "task", shows="whole")
 DESK_WORK = Right(_of(REGION, "county_clerk", "town_clerk"))
 DESK_CENTRE = Right(_of(REGION, "county_clerk", "administrator"))
+DESK_PEOPLE = Right(DESK_CENTRE.who, shows="whole")
+"""Officers by their names."""
 DESK_NOTICE = Right(DESK_CENTRE.who, "notice")
 DESK_JOBS = Right(_of(COUNTY, "county_clerk", "administrator", "system_administrator"), shows="nothing")
 DESK_JOB = Right(_of(COUNTY, "administrator", "system_administrator"), "job", shows="nothing")

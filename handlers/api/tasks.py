@@ -11,6 +11,7 @@ from actions import contacts, loans, tasks
 from handlers.api.loans import LoanOut, loan_of
 from handlers.api.paging import Listed, next_of
 from handlers.endpoint import Call, In, Out, Page
+from handlers.limits import CONTACTS
 from rules.routes import Decision
 from rules.schedule import Method
 
@@ -156,7 +157,8 @@ async def show(call: Call, key: str) -> TaskOut:
 
 
 async def contact(call: Call, key: str) -> ContactOut:
-    """Whom to talk to for a visit, a call or a request for help, unmasked; the look is noted."""
+    """Whom to talk to for a visit, a call or a request for help, unmasked; the look is noted and counted."""
+    await call.count(CONTACTS)
     return ContactOut.model_validate(await contacts.contact_of(call.actor, key, call.pack, call.now))
 
 

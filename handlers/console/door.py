@@ -51,7 +51,7 @@ def desk_page(work: Work, right: Right) -> Callable[[web.Request], Awaitable[web
             check_origin(request)
             check_csrf(token, request.headers.get(CSRF_HEADER) or await _csrf_field(request))
         right.check(actor)
-        return await work(Viewer(request, runtime, actor, csrf_token(token), runtime.now()))
+        return await work(Viewer(request, runtime, actor, runtime.now(), csrf_token(token)))
 
     serve.__doc__ = work.__doc__
     return governed(serve, right)

@@ -18,14 +18,12 @@ from aiohttp import web
 
 import pages
 from actions import console_sessions, sessions
-from actions.access import Actor
 from bot.config import SHANGHAI
-from bot.runtime import Runtime
+from handlers.endpoint import Call
 from handlers.keys import ERROR_PAGE, RUNTIME
 from handlers.login import cookie_name, csrf_token
 from handlers.pages import assets
 from handlers.rights import Right, governed
-from policies import Pack
 from rules.application import percent, yuan
 
 _POLICY = (
@@ -36,24 +34,10 @@ HEADERS = {"Content-Security-Policy": _POLICY, "Permissions-Policy": "geolocatio
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
-    """Somebody who looks at a page."""
+class Viewer(Call):
+    """Somebody who looks at a page; its forms carry `csrf`."""
 
-    request: web.Request
-    runtime: Runtime
-    actor: Actor
     csrf: str
-    now: datetime
-
-    @property
-    def on(self) -> date:
-        """The business date."""
-        return self.runtime.today()
-
-    @property
-    def pack(self) -> Pack:
-        """The pack of the person's county."""
-        return self.runtime.packs.by_county(self.actor.county)
 
     @property
     def key(self) -> str:
@@ -89,7 +73,7 @@ def page(work: Work, right: Right) -> Callable[[web.Request], Awaitable[web.Stre
         except sessions.NotLoggedIn:
             raise web.HTTPFound(f"/m/login?to={quote(request.path_qs, safe='')}") from None
         right.check(actor)
-        return await work(Viewer(request, runtime, actor, csrf_token(token), runtime.now()))
+        return await work(Viewer(request, runtime, actor, runtime.now(), csrf_token(token)))
 
     serve.__doc__ = work.__doc__
     return governed(serve, right)

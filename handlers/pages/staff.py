@@ -16,6 +16,7 @@ from handlers.county import county_context
 from handlers.errors import HttpError
 from handlers.forms.choices import BANK_METHODS, METHOD_MEANINGS
 from handlers.forms.decision import DECISIONS, QUESTIONS
+from handlers.limits import CONTACTS
 from handlers.pages.base import Viewer, render
 from handlers.pages.farmer import last_day
 from handlers.pages.rows import photos_of, rows_of
@@ -72,6 +73,7 @@ async def to_do(viewer: Viewer, found: TaskView) -> dict[str, Any]:
     shown = found.application
     whom = None
     if found.kind in contacts.CALLED and found.state == "open":
+        await viewer.count(CONTACTS)
         whom = await contacts.contact_of(viewer.actor, found.key, viewer.pack, viewer.now)
     check = None
     if found.kind == "slip":

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from bot.database import fetch
+from handlers.limits import CONTACTS
 from handlers.routes import API
 from models.disposal import Defaulter, Disposal
 from models.filings import Filing
@@ -261,6 +262,10 @@ async def test_a_number_is_shown_in_full_only_to_who_has_to_call_and_only_until_
             assert body == {"name": "张守田", "phone": "13800001111", "place": "坡胡镇柳庄村", "words": ""}
     status, body = await people["loan officer"].get(f"/api/v1/tasks/{reviewing['key']}/contact")
     assert (status, body["error"]["code"]) == (422, "no_contact")
+    cadre = (await fetch("SELECT actor_id FROM audit_entry WHERE action = 'view_contact'"))[0]["actor_id"]
+    await world.runtime.redis.set(f"tianxin:limit:contact:{cadre}", CONTACTS.times, ex=60)
+    assert (await people["cadre"].get(f"/api/v1/tasks/{visiting['key']}/contact"))[0] == 429
+    await world.runtime.redis.delete(f"tianxin:limit:contact:{cadre}")
     assert (await visit(people["cadre"]))[0] == 201
     assert (await people["cadre"].get(f"/api/v1/tasks/{visiting['key']}/contact"))[0] == 422
     looks = await fetch(
