@@ -31,7 +31,7 @@ from bench.night import COUNTY, DAY, county, ours
 from bot import database
 from bot.runtime import Runtime
 from handlers.routes import create_app
-from models.people import Household, Person
+from models.people import Person
 
 PAGE_MS, OVERVIEW_MS = 300, 500
 EXPORT_SECONDS, EXPORT_MB = 60, 200
@@ -49,6 +49,9 @@ CROSS JOIN LATERAL (SELECT id FROM organisation WHERE county = $1 AND kind = 'pa
                     ORDER BY md5(id::text || p.id) LIMIT 1) b
 RETURNING person_id"""
 _APPLICATIONS = """
+WITH made AS (
+  INSERT INTO household (county, key, village, registered_poor)
+  SELECT county, 'h' || id, village, false FROM loan WHERE county = $1 ORDER BY id LIMIT $3 RETURNING id, key)
 INSERT INTO loan_application (county, key, number, state, stage, applicant_id, filled_by_id, household_id,
   village, applicant_kind, industry, amount_fen, term_months, form_version, answers_sealed, answers_hash,
   route, resolved_route, terms, progress, round, version, partner_bank_id, confirm_tries, confirmed_by,
@@ -60,7 +63,7 @@ SELECT $1, 'a' || l.id, $1 || '-2026-' || lpad(l.id::text, 8, '0'), s.state, s.s
   $2::timestamptz - make_interval(mins => (l.id % 500000)::int),
   $2::timestamptz - make_interval(mins => (l.id % 20000)::int)
 FROM (SELECT * FROM loan WHERE county = $1 ORDER BY id LIMIT $3) l
-CROSS JOIN (SELECT id FROM household WHERE county = $1 LIMIT 1) h
+JOIN made h ON h.key = 'h' || l.id
 CROSS JOIN LATERAL (SELECT CASE l.id % 10 WHEN 0 THEN 'in_review' WHEN 1 THEN 'returned'
                                       ELSE 'disbursed' END AS state,
                            CASE l.id % 10 WHEN 0 THEN 'acquiring_bank_review' ELSE '' END AS stage) s"""
@@ -165,7 +168,6 @@ async def workbook(runtime: Runtime) -> bool:
 async def measure(options: argparse.Namespace, var: str) -> bool:
     async with county(options.database, var, options.loans) as (_, runtime):
         await ours(runtime)
-        await Household.create(county=COUNTY, village=f"{COUNTY}500201")
         people = await officers(runtime)
         await database.execute(_TASKS, COUNTY, DAY, runtime.now())
         await database.execute(_APPLICATIONS, COUNTY, runtime.now(), options.applications)
