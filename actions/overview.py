@@ -81,7 +81,7 @@ class Overview:
 
 
 async def view(actor: Actor, pack: Pack, on: date, now: datetime) -> Overview:
-    """The overview of the actor's part of the county. Clause: S12.5, S16.1, S17.2."""
+    """The overview of the actor's part of the county. Clause: S12.5, S17.2."""
     books = await _books(actor, pack, on)
     tiles = await _tiles(books) if books else ()
     readers = any(post.role in delivery_counts.READERS for post in actor.posts)
