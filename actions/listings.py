@@ -512,7 +512,8 @@ LISTS: tuple[ListSpec, ...] = (
             Sort("days", "拖得最久的在前", "t.days_past_due", int),
             Sort("amount", "逾期最多的在前", "(t.overdue_principal_fen + t.overdue_interest_fen)", int),
         ),
-        select="""SELECT l.key, l.number, l.maturity_on, t.days_past_due AS days, t.loan_id, t.loan_id AS id, t.days_past_due,
+        select="""SELECT l.key, l.number, l.maturity_on, t.days_past_due AS days, t.loan_id,
+            t.loan_id AS id, t.days_past_due,
             t.overdue_principal_fen + t.overdue_interest_fen AS overdue_fen, t.balance_fen,
             coalesce(r.name, t.village) AS village_name, coalesce(o.name, '') AS bank_name,
             p.key AS person_key, p.name_sealed, l.state
