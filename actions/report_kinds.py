@@ -42,9 +42,9 @@ class ReportSpec:
     `seen_by`: role -> the levels it sees, the first one first; only rows of the post's region or bank.
     `days`: a query for the newest day with figures up to `:day`; empty: figures of this moment.
     `ranked_by`: the percent column that decides the place; `line_bp`: the target line, if there is one.
-    `opens`: figure -> query for the loans behind it (`loan_id, amount_fen, days`), where `:low` and `:high`
-    are the first and last village and `:bank` a bank or null. `opens_now`: those are as they stand now, which
-    may be after the day of the report.
+    `opens`: figure -> query for the loans behind it (`loan_id, amount_fen, days`), where `{inside}` stands
+    for a condition on `village` or `bank_id`. `opens_now`: those are as they stand now, which may be after
+    the day of the report.
     """
 
     name: str

@@ -28,9 +28,20 @@ SELECT l.key, l.number, r.name AS place, p.key AS person_key, p.name_sealed, pag
 FROM page JOIN loan l ON l.id = page.loan_id JOIN person p ON p.id = l.borrower_id
 LEFT JOIN region r ON r.code = l.village
 ORDER BY page.amount_fen DESC, page.loan_id"""
-_NONE_LEFT: dict[str, object] = {"last_loan": 0, "last_fen": -1}
+_PAGE_BY_LOAN = """
+WITH page AS MATERIALIZED (
+  SELECT loan_id, amount_fen, days FROM ({behind}) behind
+  WHERE loan_id > coalesce(:last_loan::bigint, 0) ORDER BY loan_id LIMIT :limit)
+SELECT l.key, l.number, r.name AS place, p.key AS person_key, p.name_sealed, page.amount_fen, page.days
+FROM page JOIN loan l ON l.id = page.loan_id JOIN person p ON p.id = l.borrower_id
+LEFT JOIN region r ON r.code = l.village
+ORDER BY page.loan_id"""
+_INSIDE = {"county": "true", "bank": "bank_id = :bank"}
+"""Where a row's loans are, by its level; else in its villages."""
+_NONE_LEFT: dict[str, object] = {"last_loan": 2**63 - 1, "last_fen": -1}
 _LAST = """SELECT loan_id, amount_fen FROM ({behind}) behind
            WHERE loan_id = (SELECT id FROM loan WHERE key = :after)"""
+_LAST_BY_LOAN = "SELECT id AS loan_id, NULL AS amount_fen FROM loan WHERE county = :county AND key = :after"
 _SUM = "SELECT count(*) AS loans, coalesce(sum(amount_fen), 0)::bigint AS amount_fen FROM ({behind}) behind"
 
 
@@ -48,7 +59,10 @@ class LoanBehind:
 
 @dataclass(frozen=True)
 class LoansBehind:
-    """A page of the loans behind a figure: `amount_fen` is the sum of all, `figure_fen` the report's."""
+    """A page of the loans behind a figure: `amount_fen` is the sum of all, `figure_fen` the report's.
+
+    Loans and their sum are None where they are not counted (see `loans_behind`).
+    """
 
     spec: ReportSpec
     column: Column
@@ -57,8 +71,8 @@ class LoansBehind:
     name: str
     day: date
     figure_fen: int
-    loans: int
-    amount_fen: int
+    loans: int | None
+    amount_fen: int | None
     items: tuple[LoanBehind, ...]
 
     @property
@@ -84,8 +98,9 @@ async def loans_behind(
 ) -> LoansBehind:
     """The loans behind a figure, the largest amount first; the look is noted.
 
-    A region's figures are opened by who sees the region, a bank's by who sees the bank. Raises NotFound.
-    Clause: S12.5, S17.2.
+    Of a whole county or bank, lines as they stand now are neither counted nor put in order of their amounts:
+    the loans come as they were entered. A region's figures are opened by who sees the region, a bank's by who
+    sees the bank. Raises NotFound. Clause: S12.5, S17.2.
     """
     spec, _ = report_for(actor, name)
     if opened.figure not in spec.opens or not _may_open(actor, spec, opened):
@@ -96,9 +111,12 @@ async def loans_behind(
     if figures.day is None or not records:
         raise NotFound("没有找到这个数。")
     values = _values(actor, opened, figures.day, pack, on)
-    behind = spec.opens[opened.figure]
-    (total,) = await _fetch(_SUM.format(behind=behind), values)
-    rows = await _fetch(_PAGE.format(behind=behind), values | await _after(behind, values))
+    inside = _INSIDE.get(opened.level, "village BETWEEN :low AND :high")
+    behind = spec.opens[opened.figure].format(inside=inside)
+    counted = not (spec.opens_now and opened.level in _INSIDE)
+    total = (await _fetch(_SUM.format(behind=behind), values))[0] if counted else {}
+    page, last = (_PAGE, _LAST) if counted else (_PAGE_BY_LOAN, _LAST_BY_LOAN)
+    rows = await _fetch(page.format(behind=behind), values | await _after(last.format(behind=behind), values))
     await audit.record(
         actor.county, actor.person_id, "open_figure", ("report", 0), now,
         report=name, figure=opened.figure, code=opened.code, day=figures.day.isoformat(),
@@ -111,8 +129,8 @@ async def loans_behind(
         name=pack.title if opened.level == "county" else str(records[0]["name"]),
         day=figures.day,
         figure_fen=sum_of(records)[opened.figure],
-        loans=total["loans"],
-        amount_fen=total["amount_fen"],
+        loans=total.get("loans"),
+        amount_fen=total.get("amount_fen"),
         items=tuple(_loan(row) for row in rows),
     )
 
@@ -145,11 +163,11 @@ def _values(actor: Actor, opened: Opened, day: date, pack: Pack, on: date) -> di
     }
 
 
-async def _after(behind: str, values: Mapping[str, object]) -> dict[str, object]:
+async def _after(question: str, values: Mapping[str, object]) -> dict[str, object]:
     """Where the page goes on: behind the last loan of the one before; nothing, if that is gone."""
     if not values["after"]:
         return {"last_loan": None, "last_fen": None}
-    last = await _fetch(_LAST.format(behind=behind), values)
+    last = await _fetch(question, values)
     return {"last_loan": last[0]["loan_id"], "last_fen": last[0]["amount_fen"]} if last else _NONE_LEFT
 
 

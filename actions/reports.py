@@ -45,8 +45,7 @@ ORDER BY day.code"""
 
 _LATE_LOANS = """
 SELECT loan_id, {amount} AS amount_fen, days_past_due AS days FROM arrears_day
-WHERE county = :county AND day = :day AND village BETWEEN :low AND :high
-  AND (:bank::bigint IS NULL OR bank_id = :bank) AND days_past_due > {more_than}"""
+WHERE county = :county AND day = :day AND {{inside}} AND days_past_due > {more_than}"""
 
 _COLLECTION = """
 SELECT day.code, coalesce(r.name, o.name, day.code) AS name, day.loans, day.due_fen, day.repaid_fen,
@@ -60,13 +59,14 @@ WHERE day.county = :county AND day.level = :level AND day.day = :day
 ORDER BY day.code"""
 
 _MONTHS_LINES = """
-SELECT l.id AS loan_id, sum({amount})::bigint AS amount_fen,
-       greatest(0, max(:day::date - i.due_on) FILTER (
-         WHERE i.paid_principal_fen + i.paid_interest_fen < i.principal_fen + i.interest_fen)) AS days
-FROM loan l JOIN instalment i ON i.loan_id = l.id
-WHERE l.county = :county AND l.village BETWEEN :low AND :high AND (:bank::bigint IS NULL OR l.bank_id = :bank)
-  AND i.due_on BETWEEN date_trunc('month', :day::date)::date AND :day::date
-GROUP BY l.id HAVING sum({amount}) > 0"""
+SELECT l.id AS loan_id, month.amount_fen, month.days
+FROM loan l CROSS JOIN LATERAL (
+  SELECT sum({amount})::bigint AS amount_fen,
+         greatest(0, max(:day::date - i.due_on) FILTER (
+           WHERE i.paid_principal_fen + i.paid_interest_fen < i.principal_fen + i.interest_fen)) AS days
+  FROM instalment i
+  WHERE i.loan_id = l.id AND i.due_on BETWEEN date_trunc('month', :day::date)::date AND :day::date) month
+WHERE l.county = :county AND {{inside}} AND month.amount_fen > 0"""
 _DUE = "(i.principal_fen + i.interest_fen)"
 _REPAID = "(i.paid_principal_fen + i.paid_interest_fen)"
 

@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from actions.access import Actor, require_staff
-from actions.bulk_tasks import SCOPE
+from actions.scopes import BY_REGION, condition
 from bot import database
 from policies import Pack
 from rules.warnings import Level
 
-_ROLES = ("cadre", "town_clerk", "county_clerk", "bank_officer", "guarantor_officer", "case_officer")
-_SEEN = f"""(
-  SELECT 1 FROM unnest($2::text[], $3::text[], $4::bigint[]) AS p(role, region, body)
-  WHERE starts_with(l.village, {SCOPE.format("p.region")})
-    AND (p.role <> 'bank_officer' OR p.body = l.bank_id)
-    AND (p.role <> 'guarantor_officer' OR p.body = l.guarantor_id))"""  # noqa: S608 - put together from parts of ours
-_AT_RISK = """
-  SELECT loan_id FROM warning WHERE county = $1 AND level > 0
-  UNION SELECT loan_id FROM disposal WHERE county = $1 AND state <> 'closed'"""
-_SUMMARY = f"""
-SELECT (SELECT max(e.day) FROM unnest($5::int[]) AS e(day)
-        WHERE e.day <= l.maturity_on - $6::date) AS from_days,
-       coalesce(w.level, 0) AS level, coalesce(d.ability, '') AS ability,
-       coalesce(d.willingness, '') AS willingness, count(*)::int AS loans, sum(l.balance_fen)::bigint AS fen
-FROM ({_AT_RISK}) r JOIN loan l ON l.id = r.loan_id LEFT JOIN warning w ON w.loan_id = l.id
-LEFT JOIN disposal d ON d.loan_id = l.id AND d.state <> 'closed'
-WHERE l.state = 'active' AND EXISTS {_SEEN}
-GROUP BY 1, 2, 3, 4 ORDER BY 1 NULLS FIRST, 2 DESC, 3, 4"""  # noqa: S608 - put together from parts of ours
-_ROWS = f"""
+_BODIES: Mapping[str, str] = {
+    "cadre": BY_REGION,
+    "town_clerk": BY_REGION,
+    "county_clerk": BY_REGION,
+    "bank_officer": "bank_id",
+    "guarantor_officer": "guarantor_id",
+    "case_officer": BY_REGION,
+}
+_SUMMARY = """
+WITH at_risk AS (
+  SELECT w.loan_id, w.level, d.ability, d.willingness
+  FROM warning w LEFT JOIN disposal d ON d.loan_id = w.loan_id AND d.state <> 'closed'
+  WHERE w.county = $1 AND w.level > 0 AND {warned}
+  UNION ALL
+  SELECT d.loan_id, 0, d.ability, d.willingness FROM disposal d
+  WHERE d.county = $1 AND d.state <> 'closed' AND {disposed}
+    AND NOT EXISTS (SELECT 1 FROM warning w WHERE w.loan_id = d.loan_id AND w.level > 0)
+)
+SELECT (SELECT max(e.day) FROM unnest($2::int[]) AS e(day)
+        WHERE e.day <= alike.maturity_on - $3::date) AS from_days,
+       level, coalesce(ability, '') AS ability, coalesce(willingness, '') AS willingness,
+       sum(loans)::int AS loans, sum(fen)::bigint AS fen
+FROM (SELECT l.maturity_on, r.level, r.ability, r.willingness, count(*) AS loans, sum(l.balance_fen) AS fen
+      FROM at_risk r JOIN loan l ON l.id = r.loan_id WHERE l.state = 'active'
+      GROUP BY 1, 2, 3, 4) alike
+GROUP BY 1, 2, 3, 4 ORDER BY 1 NULLS FIRST, 2 DESC, 3, 4"""
+_RUNS = """CROSS JOIN LATERAL (
+  -- loan by loan in their order: the planner would rather walk all loans before the page
+  SELECT 1 FROM loan l WHERE l.id = {0}.loan_id AND l.state = 'active' OFFSET 0) runs"""
+_WARNED = """
+(SELECT w.loan_id FROM warning w {runs}
+ WHERE w.county = $1 AND w.level > 0 AND {seen} AND w.loan_id > $2
+   AND ($3::int IS NULL OR w.level = $3) AND $4::text IS NULL
+ ORDER BY w.loan_id LIMIT $5)"""
+_DISPOSED = """
+(SELECT d.loan_id FROM disposal d {runs}
+ WHERE d.county = $1 AND d.state <> 'closed' AND {seen} AND d.loan_id > $2
+   AND ($3::int IS NULL OR $3 = coalesce((SELECT w.level FROM warning w WHERE w.loan_id = d.loan_id), 0))
+   AND ($4::text IS NULL OR d.state = $4)
+ ORDER BY d.loan_id LIMIT $5)"""
+_ROWS = """
+WITH page AS MATERIALIZED (SELECT loan_id FROM ({halves}) r ORDER BY loan_id LIMIT $5)
 SELECT l.id, l.key, l.number, l.village, l.balance_fen, l.maturity_on, coalesce(w.level, 0) AS level,
        w.since_on, coalesce(d.key, '') AS disposal_key, coalesce(d.state, '') AS disposal_state,
        coalesce(d.cause, '') AS cause, coalesce(d.ability, '') AS ability,
        coalesce(d.willingness, '') AS willingness, coalesce(d.way, '') AS way, d.by_on, d.overdue_since
-FROM ({_AT_RISK}) r JOIN loan l ON l.id = r.loan_id LEFT JOIN warning w ON w.loan_id = l.id
+FROM page r JOIN loan l ON l.id = r.loan_id LEFT JOIN warning w ON w.loan_id = l.id
 LEFT JOIN disposal d ON d.loan_id = l.id AND d.state <> 'closed'
-WHERE l.state = 'active' AND EXISTS {_SEEN} AND l.id > $5 AND ($6::int IS NULL OR coalesce(w.level, 0) = $6)
-  AND ($7::text IS NULL OR coalesce(d.state, '') = $7)
-ORDER BY l.id LIMIT $8"""  # noqa: S608 - put together from parts of ours, every value is bound
+ORDER BY l.id"""
 
 
 @dataclass(frozen=True)
@@ -77,8 +99,10 @@ class LedgerLoan:
 
 async def summary(actor: Actor, pack: Pack, on: date) -> list[LedgerCell]:
     """The ledger summed up: the actor's regions and, for a body, its own loans. Clause: S12.1, S17.2."""
+    require_staff(actor, *_BODIES)
+    values: list[object] = [actor.county, list(pack.contents.disposal.maturity_days.on(on)), on]
     rows = await database.fetch(
-        _SUMMARY, *_scope(actor), list(pack.contents.disposal.maturity_days.on(on)), on
+        _SUMMARY.format(warned=_seen(actor, "w", values), disposed=_seen(actor, "d", values)), *values
     )
     return [
         LedgerCell(
@@ -102,24 +126,23 @@ async def loans(
     limit: int = 20,
 ) -> list[LedgerLoan]:
     """The loans behind the sums, by number; `disposal`: open or decided. Clause: S12.1, S17.2."""
-    rows = await database.fetch(
-        _ROWS, *_scope(actor), after, None if level is None else int(level), disposal, limit
-    )
+    require_staff(actor, *_BODIES)
+    values: list[object] = [actor.county, after, None if level is None else int(level), disposal, limit]
+    halves = []
+    if disposal is None and level is not Level.NONE:
+        halves.append(_WARNED.format(runs=_RUNS.format("w"), seen=_seen(actor, "w", values)))
+    if disposal is not None or not level:
+        halves.append(_DISPOSED.format(runs=_RUNS.format("d"), seen=_seen(actor, "d", values)))
+    rows = await database.fetch(_ROWS.format(halves=" UNION ".join(halves)), *values)
     return [
         LedgerLoan(**{**dict(row), "level": _name(row["level"])})  # the columns are named as the fields
         for row in rows
     ]
 
 
-def _scope(actor: Actor) -> tuple[str, list[str], list[str], list[int]]:
-    require_staff(actor, *_ROLES)
-    posts = [post for post in actor.posts if post.role in _ROLES]
-    return (
-        actor.county,
-        [post.role for post in posts],
-        [post.region for post in posts],
-        [post.organisation_id for post in posts],
-    )
+def _seen(actor: Actor, table: str, values: list[object]) -> str:
+    """What of a table of loans the actor sees: it knows where and whose each loan is."""
+    return condition(actor, _BODIES, f"{table}.village", values, prefix=f"{table}.")
 
 
 def _name(level: int) -> str:

@@ -97,6 +97,8 @@ def tortoise_config(url: str, *, pool_max: int = 10, statement_timeout_ms: int =
             "lock_timeout": "5000",
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
+            # translating a statement takes longer than any of ours runs
+            "jit": "off",
         },
     }
     return {

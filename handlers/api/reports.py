@@ -83,14 +83,17 @@ class LoanBehindOut(Out):
 
 
 class LoansBehindOut(Out):
-    """Loans behind a figure: `figure_fen` is what the report says, `amount_fen` what they add up to."""
+    """Loans behind a figure: `figure_fen` is what the report says, `amount_fen` what they add up to.
+
+    `loans` and `amount_fen` are null where a whole county's or bank's lines of this moment are listed.
+    """
 
     name: str
     figure: str
     day: date
     figure_fen: int
-    loans: int
-    amount_fen: int
+    loans: int | None
+    amount_fen: int | None
     agrees: bool
     items: list[LoanBehindOut]
     next: str | None

@@ -147,8 +147,27 @@ async def test_the_month_so_far_by_town_and_bank(county: County) -> None:
         opened = await loans_behind(clerk, "collection_month", asked, county.pack, day, NOW)
         assert [each.amount_fen for each in opened.items] == amounts
         assert opened.agrees
+    await _opens_uncounted(county, clerk, day, str(own))
     officer = await county.actor("zhao")
     assert [row.name for row in (await month(county, officer, "bank", day)).rows] == ["长葛合作银行"]
+
+
+async def _opens_uncounted(county: County, clerk: Actor, day: date, bank: str) -> None:
+    """A whole county's or bank's lines of now: as they were entered, page by page, not counted."""
+    for level, code, amounts in (
+        ("county", "411082000000", [1_000, 2_000, 3_000]),
+        ("bank", bank, [1_000, 2_000]),
+    ):
+        found, after = [], ""
+        while True:
+            asked = Opened("due_fen", level, code, after=after, limit=1)
+            opened = await loans_behind(clerk, "collection_month", asked, county.pack, day, NOW)
+            assert (opened.loans, opened.amount_fen, opened.agrees) == (None, None, False)
+            if not opened.items:
+                break
+            found += [each.amount_fen for each in opened.items]
+            after = opened.items[-1].key
+        assert found == amounts
 
 
 async def test_a_month_is_compared_with_the_end_of_the_last_one(county: County) -> None:
