@@ -65,10 +65,12 @@ async def ledger(viewer: Viewer) -> web.Response:
     if level and level.upper() not in Level.__members__:
         raise HttpError(404)
     held = viewer.pack.contents.disposal
+    after = after_of(viewer)
     rows = await risk_ledger.loans(
-        viewer.actor, level=Level[level.upper()] if level else None, after=after_of(viewer), limit=PAGE
+        viewer.actor, level=Level[level.upper()] if level else None, after=after, limit=PAGE
     )
-    cells = await risk_ledger.summary(viewer.actor, viewer.pack, viewer.on)
+    # summed up on the first page alone: it looks at every loan in danger
+    cells = None if after else await risk_ledger.summary(viewer.actor, viewer.pack, viewer.on)
     words = {
         **{each.name.lower(): name for each, name in NAMES.items()},
         **{code.value: name for code, name in held.abilities.on(viewer.on).items()},
