@@ -9,7 +9,7 @@ each other for every role, route and object.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -41,6 +41,10 @@ class Right:
     def admits(self, actor: Actor) -> bool:
         """Whether the actor holds, today, a post that this right names."""
         return ANYBODY in self.who or not actor.roles.isdisjoint(self.who)
+
+    def narrowed(self, actor: Actor) -> Actor:
+        """The actor with none but the posts that this right names."""
+        return replace(actor, posts=tuple(post for post in actor.posts if post.role in self.who))
 
     def check(self, actor: Actor) -> None:
         """Raises NotFound for the route of an object, which must look absent, else HttpError 403."""

@@ -94,13 +94,14 @@ def desk(
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """A page or act of an area, for those whom its right names (`right`, where it is not the area's own).
 
-    There are two ways in: a session of the desk, and that of WeChat's pages in the same browser.
+    There are two ways in: a session of the desk, and that of WeChat's pages in the same browser. He acts by
+    none but the posts that the right names: a cadre who is also of a bank sees here what his bank sees.
     """
     place = BY_PATH[area]
     needed = right or place.right
 
     async def seated(viewer: Viewer) -> web.StreamResponse:
-        return await work(await _seat(viewer, place))
+        return await work(await _seat(viewer, place, needed))
 
     by_desk, by_phone = desk_page(seated, needed), page(_of_this_page(seated), needed)
 
@@ -114,13 +115,13 @@ def desk(
     return governed(serve, needed)
 
 
-async def _seat(viewer: Viewer, place: Area) -> Desk:
+async def _seat(viewer: Viewer, place: Area, right: Right) -> Desk:
     actor = viewer.actor
     me = await profile.me(actor)
     return Desk(
         viewer.request,
         viewer.runtime,
-        actor,
+        right.narrowed(actor),
         viewer.now,
         viewer.csrf,
         name=me.name,

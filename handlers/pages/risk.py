@@ -28,7 +28,7 @@ async def look(viewer: Viewer) -> web.Response:
     """GET /m/watch/{key}: the loans of a village, to say which is abnormal."""
     task = await tasks.view_task(viewer.actor, viewer.key, viewer.now)
     if task.kind != "village_watch" or task.state != "open":
-        raise web.HTTPFound(f"/m/tasks/{task.key}")
+        raise web.HTTPFound(f"{viewer.root}/tasks/{task.key}")
     after = after_of(viewer)
     rows = await watch.loans_of(viewer.actor, viewer.key, viewer.now, after=after, limit=PAGE)
     return render(

@@ -105,7 +105,8 @@ class Site:
             headers["Cookie"] = f"tianxin={who.token}; tianxin-console={who.desk}"
         options: dict[str, Any] = {} if method == "GET" or body is None else {"json": body}
         answer = await self.client.request(method, path, headers=headers, allow_redirects=False, **options)
-        return answer.status, await answer.read()
+        to_login = answer.headers.get("Location", "").startswith("/console/login")
+        return 401 if to_login else answer.status, await answer.read()
 
     def expect(self, allowed: bool, seen: bool, *what: object) -> None:
         self.cases["allowed" if allowed else "refused"] += 1
@@ -225,8 +226,8 @@ async def _try(
         return  # what it does is played elsewhere; here it would change the world
     status, answer = await site.ask(who, method, filled(path, thing), body_of(path))
     refused = (403,) if thing is None else (403, 404)
-    if path.startswith("/console"):  # who holds no post today is sent to the login
-        refused += (302, 303, 401)
+    if path.startswith("/console"):  # who holds no post today is to log in
+        refused += (401,)
     seen = status not in refused and not _told_why(status, answer)
     site.expect(allowed, seen, who.name, method, path, thing and (thing.kind, thing.region), status)
     if status >= 500:
