@@ -91,16 +91,16 @@ def _settings(**changes: Any) -> Settings:
 
 @cli.command()
 def demo(
-    port: Annotated[int, typer.Option(help="port to listen on")] = 8080,
+    port: Annotated[str, typer.Option(help="port to listen on; default: TIANXIN_PORT, else 8080")] = "",
     data: Annotated[str, typer.Option(help="small (Changge) or xingyi")] = "small",
     at: Annotated[str, typer.Option(help="where the clock starts: 2026-11-28T09:00; at night 09:00")] = "",
 ) -> None:
-    """Everything in one process, with three phones to play with. Needs no WeChat account."""
+    """Everything in one process, with phones to play with and a console. Needs no WeChat account."""
     if data not in ("small", "xingyi"):
         raise typer.BadParameter("small or xingyi", param_hint="--data")
     environ = {**os.environ, "TIANXIN_ENV": "demo"}
-    settings = replace(Settings.from_environment(environ), port=str(port))
-    settings = replace(settings, now=at or settings.now or _by_day())
+    settings = Settings.from_environment(environ)
+    settings = replace(settings, port=port or settings.port, now=at or settings.now or _by_day())
     settings.check()
 
     async def run(stop: asyncio.Event) -> None:
@@ -129,7 +129,8 @@ def _by_day() -> str:
 
 def _print_demo(running: Any) -> None:
     console.print("\n[bold green]田信 Tianxin[/] is running. Open this page and play:\n")
-    console.print(f"    [bold]{running.phones_url}[/]\n")
+    console.print(f"    [bold]{running.phones_url}[/]     the phones")
+    console.print(f"    [bold]{running.logins_url}[/]  the console: ready logins of a few officers\n")
     table = Table(box=None, padding=(0, 2))
     table.add_column("phone")
     table.add_column("who")

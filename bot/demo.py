@@ -16,6 +16,7 @@ from aiohttp import web
 
 from actions import demo_data
 from actions.demo_data import DemoCounty, DemoPerson
+from bot import demo_logins
 from bot.app import listening, open_runtime
 from bot.config import SHANGHAI, Account, Settings, load_accounts
 from bot.runtime import Runtime
@@ -40,6 +41,7 @@ class Demo:
     runtime: Runtime
     url: str
     phones_url: str
+    logins_url: str
     people: Sequence[DemoPerson]
     fresh: bool
 
@@ -69,7 +71,9 @@ async def run_demo(settings: Settings, county: str) -> AsyncIterator[Demo]:
     async with open_runtime(settings, migrate=True, accounts=accounts) as runtime:
         runtime.extras["sms"] = _ShownSms(runtime)
         fresh = await _fill(runtime, chosen)
+        logins = await demo_logins.ready(runtime, chosen, fresh=fresh)
         app = create_app(runtime)
+        app.router.add_get(demo_logins.PATH, demo_logins.page(logins))
         app.add_subapp(PLATFORM_PATH, create_simulator(_simulator(runtime, accounts_file, chosen)))
         page = f"{PLATFORM_PATH}/sim/?account={_service(runtime, chosen.county).name}&phones=" + ",".join(
             _side_by_side(chosen)
@@ -83,7 +87,7 @@ async def run_demo(settings: Settings, county: str) -> AsyncIterator[Demo]:
             await _make_phones(runtime, chosen)
             try:
                 url = settings.base_url()
-                yield Demo(runtime, url, f"{url}/sim", chosen.people, fresh)
+                yield Demo(runtime, url, f"{url}/sim", url + demo_logins.PATH, chosen.people, fresh)
             finally:
                 stop.set()
 
@@ -105,6 +109,7 @@ def _simulator(runtime: Runtime, accounts_file: Path, chosen: DemoCounty) -> Sim
             for code, (name, latitude, longitude) in chosen.regions.items()
             if not code.endswith("000")
         ],
+        links=[{"title": "工作台", "url": demo_logins.PATH}],
         on_reset=start_again,
         log_path=str(var / "simulator-sent.jsonl"),
         media_dir=str(var / "simulator-media"),

@@ -85,6 +85,7 @@ class Admin:
             ("GET", "stream", self.stream),
             ("GET", "menu", self.menu),
             ("GET", "places", self.places),
+            ("GET", "links", self.links),
             ("GET", "clock", self.clock),
             ("POST", "clock", self.move_clock),
             ("GET", "faults", self.faults),
@@ -159,6 +160,9 @@ class Admin:
 
     async def places(self, _request: web.Request) -> web.Response:
         return json_answer({"places": self.platform.config.places})
+
+    async def links(self, _request: web.Request) -> web.Response:
+        return json_answer({"links": self.platform.config.links})
 
     # What happened
 

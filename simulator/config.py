@@ -271,3 +271,5 @@ class SimulatorConfig:
     """For a program around it: awaited after a reset, to put its people and menus back."""
     places: list[dict[str, Any]] = field(default_factory=list)
     """Places the phone page offers: label, lat, lng."""
+    links: list[dict[str, str]] = field(default_factory=list)
+    """Pages of the program around it that the phone page leads to: title, url."""

@@ -125,10 +125,16 @@ async def _seat(viewer: Viewer, place: Area, right: Right) -> Desk:
         viewer.now,
         viewer.csrf,
         name=me.name,
-        posts="、".join(f"{post.region_name}{post.title}" for post in me.posts),
+        posts="、".join(dict.fromkeys(_post_words(post) for post in me.posts)),
         area=place,
         areas=tuple(each for each in AREAS if each.right.admits(actor)),
     )
+
+
+def _post_words(post: profile.PostView) -> str:
+    """Where somebody works, and as what where the body's name does not tell."""
+    what = post.title if post.title.endswith(("员", "干部")) else ""
+    return f"{post.organisation}{what}{'（代）' if post.delegated else ''}"
 
 
 def _of_this_page(work: Callable[[Viewer], Awaitable[web.StreamResponse]]) -> PageWork:

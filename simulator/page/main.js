@@ -54,7 +54,8 @@ class Desk {
     if (!phone) {
       phone = new Phone(person, this.account);
       phone.away = () => this.putAway(phone);
-      phone.node.addEventListener("pointerdown", () => this.current !== phone && this.turnTo(phone));
+      // not at pointerdown: the desk would scroll away under the finger, and nothing would be tapped
+      phone.node.addEventListener("click", () => this.current !== phone && this.turnTo(phone));
       const oldest = [...this.phones].sort((one, other) => (one.used || 0) - (other.used || 0))[0];
       if (this.phones.length >= this.room() && oldest) {
         oldest.node.replaceWith(phone.node);

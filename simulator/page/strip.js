@@ -20,10 +20,11 @@ export function buildStrip(node, desk) {
   const add = button([h("span", { class: "face__add" }, icon("add")), h("span", { class: "face__name" }, "添人")],
     { class: "face", test: "person-add", label: "添一个人", click: () => addPerson(desk) });
   const number = h("span", { class: "weui-badge", test: "fault-count-badge", hidden: true });
+  const tools = h("div", { class: "tools", role: "group", "aria-label": "工具" },
+    tool("bolt", "故障", "faults-open", () => faultDrawer(), number), tool("tray", "消息", "sent-open", () => sentDrawer()), tool("reset", "重置", "reset", reset));
+  addLinks(tools).catch(() => {});
   node.append(
-    h("h1", { class: "brand" }, dot, "微信模拟台"), h("div", { class: "people" }, faces, add), clockPart(),
-    h("div", { class: "tools", role: "group", "aria-label": "工具" },
-      tool("bolt", "故障", "faults-open", () => faultDrawer(), number), tool("tray", "消息", "sent-open", () => sentDrawer()), tool("reset", "重置", "reset", reset)));
+    h("h1", { class: "brand" }, dot, "微信模拟台"), h("div", { class: "people" }, faces, add), clockPart(), tools);
 
   on("link", (name) => {
     dot.className = `dot dot_${name}`;
@@ -40,6 +41,12 @@ export function buildStrip(node, desk) {
 
 function tool(name, words, test, click, extra = null) {
   return button([icon(name), h("span", {}, words), extra], { class: "tool", test, label: words, click });
+}
+
+/** Pages of the program around the simulator, each in a tab of its own. */
+async function addLinks(node) {
+  const { links } = await admin.get("links");
+  node.prepend(...links.map(({ title, url }) => h("a", { class: "tool", test: "link-out", href: url, target: "_blank", rel: "noopener", "aria-label": title }, icon("outside"), h("span", {}, title))));
 }
 
 function drawFaces(node, desk) {

@@ -79,6 +79,12 @@ async def test_the_places_of_a_demo_are_listed(start: Start) -> None:
     assert (await sim.get("/admin/places")) == {"places": places}
 
 
+async def test_pages_of_the_program_around_it_are_listed(start: Start) -> None:
+    links = [{"title": "工作台", "url": "/console/login"}]
+    sim = await start(SimulatorConfig(accounts=[service()], links=links))
+    assert (await sim.get("/admin/links")) == {"links": links}
+
+
 # Long lists
 
 
