@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -314,6 +315,23 @@ async def test_the_scheduler_plans_and_the_worker_does_it(tianxin: Tianxin) -> N
     assert [(each.code, each.err) for each in ended] == [(0, ""), (0, "")]
 
 
+async def log_in_at_the_console(base: str) -> None:
+    """With what the demo's page of ready logins says (S17.1)."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        async with http.get(f"{base}/sim/console") as answer:
+            clerk = re.search(r"刘芳.*?</p>", await answer.text(), re.DOTALL)
+        assert clerk is not None
+        number, password, code = re.findall(r">([^<]+)</code>", clerk[0])
+        async with http.get(f"{base}/console/login") as answer:
+            token = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+        assert token is not None
+        form = {"csrf": token[1], "to": "/console/", "name": number, "password": password, "code": code}
+        async with http.post(f"{base}/console/login", data=form, headers={"Origin": base}) as answer:
+            assert answer.status == 200, await answer.text()
+            assert "长葛市金融扶贫服务中心" in (shown := await answer.text())
+            assert 'action="/console/logout"' in shown
+
+
 async def test_the_demo_says_where_its_page_is(tianxin: Tianxin) -> None:
     port = str(free_port())
     process = await tianxin.start("demo", "--port", port, "--at", "2026-11-28T09:00")
@@ -330,6 +348,7 @@ async def test_the_demo_says_where_its_page_is(tianxin: Tianxin) -> None:
     ):
         assert answer.status == 200
         assert "微信模拟台" in await answer.text()
+    await log_in_at_the_console(f"http://127.0.0.1:{port}")
     ended = await stopped(process)
     assert (ended.code, ended.err) == (0, "")
 

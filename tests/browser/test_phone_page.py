@@ -413,6 +413,19 @@ async def test_a_menu_made_while_the_page_is_open_appears_and_its_items_click(st
     assert stage.receiver.last("event")["Event"] == "CLICK"
 
 
+async def test_the_first_tap_on_a_phone_at_the_edge_of_the_desk_counts(stage: Stage) -> None:
+    """The desk moves a phone into sight that is taken up, but not under the finger."""
+    await _set_menu(stage)
+    await stage.open("phones=zhang,wang,chen&account=county")
+    await stage.page.set_viewport_size({"width": 900, "height": 900})
+    await stage.page.locator("#desk").evaluate("desk => { desk.scrollLeft = 0; }")
+    box = await stage.phone("chen", "menu-button").filter(has_text="办贷款").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] / 2 < 900
+    await stage.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await expect(stage.phone("chen", "menu-item")).to_be_visible()
+
+
 async def test_a_page_opens_in_the_phone_as_its_owner(stage: Stage) -> None:
     await _set_menu(stage)
     await stage.open()
