@@ -1,4 +1,4 @@
-"""Ready logins for the demo's console: made at the first run, kept in var/ alone, shown with the code of the moment.
+"""Ready logins for the demo's console: made at the first run, kept in var/ alone, shown with their codes.
 
 They are set up by the same one-time links that officers get; only the authenticator is on a page, for nobody
 has one at hand who tries the demo for the first time.
@@ -52,7 +52,7 @@ async def ready(runtime: Runtime, chosen: DemoCounty, *, fresh: bool) -> list[Re
 
 
 async def _set_up(runtime: Runtime, chosen: DemoCounty, officer: DemoPerson) -> ReadyLogin:
-    """Go through somebody's one-time link with the code before the last, so that the one shown is not used up."""
+    """Go through somebody's one-time link with an older code, so that the one shown is not used up."""
     phone, now = demo_data.phone_of(chosen, officer), runtime.now()
     link = await staff_logins.invite_named(chosen.county, phone, now)
     secret = (await passwords.invitation(link.token, now)).totp_secret

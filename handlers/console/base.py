@@ -49,6 +49,13 @@ AREAS: tuple[Area, ...] = (
     Area("/console/policy", "政策数值", rights.DESK, "管理"),
     Area("/console/jobs", "作业和队列", rights.DESK_JOBS, "管理"),
 )
+OTHERS = (
+    ("/console/filings", "每月备案", rights.FILINGS),
+    ("/console/subsidies", "贴息", rights.SUBSIDIES),
+    ("/console/risk", "风险台账", rights.RISK),
+)
+BY_PHONE = (("/m/reports", "通报报表", rights.REPORTS), ("/m/", "手机页面", rights.MYSELF))
+"""Only a session of WeChat opens these; from the desk's own they would ask to log in by phone."""
 SAID: Mapping[str, str] = {
     "asked": "正在做，做好后在这里下载。",
     "retried": "已经重新安排发送。",
@@ -69,6 +76,8 @@ class Desk(Viewer):
     posts: str = ""
     area: Area = AREAS[0]
     areas: tuple[Area, ...] = field(default=())
+    others: tuple[tuple[str, str], ...] = field(default=())
+    """Pages outside the areas that this session opens: address and name."""
 
     @property
     def partial(self) -> bool:
@@ -128,6 +137,11 @@ async def _seat(viewer: Viewer, place: Area, right: Right) -> Desk:
         posts="、".join(dict.fromkeys(_post_words(post) for post in me.posts)),
         area=place,
         areas=tuple(each for each in AREAS if each.right.admits(actor)),
+        others=tuple(
+            (path, title)
+            for path, title, right in (*OTHERS, *(() if viewer.api else BY_PHONE))
+            if right.admits(actor)
+        ),
     )
 
 

@@ -24,6 +24,8 @@ _ADDRESSES: Mapping[str, str] = {
     "overdue": "/console/loans/{}",
 }
 """Where the first column of a list leads to."""
+_MASKED = ("applications", "loans", "overdue")
+"""Lists of farmers, whose names stand in full only in the file of each."""
 _FOUND_IN = ("applications", "loans", "people")
 
 
@@ -53,6 +55,7 @@ def listed(name: str) -> Work:
             "notices.html" if name == "notices" else "list.html",
             status=422 if fault else 200,
             it=spec,
+            masked=name in _MASKED,
             rows=[_cells(spec, row) for row in found.rows] if found else [],
             day=found.day if found and spec.of_day else None,
             fault=fault,
