@@ -26,7 +26,7 @@ from aiohttp.test_utils import TestServer
 from actions import console_sessions, exports
 from actions.access import Actor, posts_held
 from actions.listings import Asked
-from bench.lists import _TASKS
+from bench.lists import _APPLICATIONS, _TASKS
 from bench.night import COUNTY, DAY, county, ours
 from bot import database
 from bot.runtime import Runtime
@@ -48,25 +48,6 @@ CROSS JOIN LATERAL (SELECT id FROM organisation WHERE county = $1 ORDER BY id LI
 CROSS JOIN LATERAL (SELECT id FROM organisation WHERE county = $1 AND kind = 'partner_bank'
                     ORDER BY md5(id::text || p.id) LIMIT 1) b
 RETURNING person_id"""
-_APPLICATIONS = """
-WITH made AS (
-  INSERT INTO household (county, key, village, registered_poor)
-  SELECT county, 'h' || id, village, false FROM loan WHERE county = $1 ORDER BY id LIMIT $3 RETURNING id, key)
-INSERT INTO loan_application (county, key, number, state, stage, applicant_id, filled_by_id, household_id,
-  village, applicant_kind, industry, amount_fen, term_months, form_version, answers_sealed, answers_hash,
-  route, resolved_route, terms, progress, round, version, partner_bank_id, confirm_tries, confirmed_by,
-  closed_reason, return_fields, channel, submitted_at, step_entered_at)
-SELECT $1, 'a' || l.id, $1 || '-2026-' || lpad(l.id::text, 8, '0'), s.state, s.stage, l.borrower_id,
-  l.borrower_id, h.id, l.village, 'farmer', 'sheep', l.principal_fen, 12, 1, '\\x00', '',
-  'online', '{}', '{}',
-  '{}', 1, 1, l.bank_id, 0, 'own', '', '[]', 'mini_program',
-  $2::timestamptz - make_interval(mins => (l.id % 500000)::int),
-  $2::timestamptz - make_interval(mins => (l.id % 20000)::int)
-FROM (SELECT * FROM loan WHERE county = $1 ORDER BY id LIMIT $3) l
-JOIN made h ON h.key = 'h' || l.id
-CROSS JOIN LATERAL (SELECT CASE l.id % 10 WHEN 0 THEN 'in_review' WHEN 1 THEN 'returned'
-                                      ELSE 'disbursed' END AS state,
-                           CASE l.id % 10 WHEN 0 THEN 'acquiring_bank_review' ELSE '' END AS stage) s"""
 
 
 def pages(chance: random.Random, role: str, places: list[str], numbers: list[str]) -> tuple[str, str]:
