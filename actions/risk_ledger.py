@@ -26,7 +26,7 @@ WITH at_risk AS (
   FROM warning w LEFT JOIN disposal d ON d.loan_id = w.loan_id AND d.state <> 'closed'
   WHERE w.county = $1 AND w.level > 0 AND {warned}
   UNION ALL
-  SELECT d.loan_id, 0, d.ability, d.willingness FROM disposal d
+  SELECT d.loan_id, 0::smallint, d.ability, d.willingness FROM disposal d
   WHERE d.county = $1 AND d.state <> 'closed' AND {disposed}
     AND NOT EXISTS (SELECT 1 FROM warning w WHERE w.loan_id = d.loan_id AND w.level > 0)
 )
@@ -101,9 +101,11 @@ async def summary(actor: Actor, pack: Pack, on: date) -> list[LedgerCell]:
     """The ledger summed up: the actor's regions and, for a body, its own loans. Clause: S12.1, S17.2."""
     require_staff(actor, *_BODIES)
     values: list[object] = [actor.county, list(pack.contents.disposal.maturity_days.on(on)), on]
-    rows = await database.fetch(
-        _SUMMARY.format(warned=_seen(actor, "w", values), disposed=_seen(actor, "d", values)), *values
-    )
+    question = _SUMMARY.format(warned=_seen(actor, "w", values), disposed=_seen(actor, "d", values))
+    async with database.transaction() as connection:
+        # a whole county's loans are put together in memory
+        await connection.execute("SET LOCAL work_mem = '64MB'")
+        rows = await connection.fetch(question, *values)
     return [
         LedgerCell(
             row["from_days"],
