@@ -143,17 +143,17 @@ class Kept:
 
 
 @pytest.fixture(scope="session")
-async def kept(server_url: str, template_database: str) -> AsyncIterator[Kept]:
+async def kept_database(server_url: str, template_database: str) -> AsyncIterator[Kept]:
     database_of_all = Kept(server_url, template_database)
     yield database_of_all
     await database_of_all.drop()
 
 
 @pytest.fixture
-async def db_url(kept: Kept) -> AsyncIterator[str]:
+async def db_url(kept_database: Kept) -> AsyncIterator[str]:
     """The address of a migrated, empty database."""
-    yield await kept.take()
-    await kept.give_back()
+    yield await kept_database.take()
+    await kept_database.give_back()
 
 
 @pytest.fixture

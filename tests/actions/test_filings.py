@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from actions import filings, reminders
+from actions import escalation, filings
 from bot import database
 from bot.errors import Conflict, NotFound
 from models.application import Task
@@ -177,7 +177,7 @@ async def test_a_filing_from_its_draft_over_the_reminder_to_being_late(county: C
     ]  # fmt: skip
     assert await told("task_assigned") == [bank.person_id] * 2
     for day in (11, 12):
-        await reminders.remind_tasks("411082", county.pack, datetime(2026, 1, day, 1, tzinfo=UTC))
+        await escalation.remind_tasks("411082", county.pack, datetime(2026, 1, day, 1, tzinfo=UTC))
     assert await told("task_due_soon") == [bank.person_id] * 2
     for day in (12, 13, 14):
         await draft(county, date(2026, 1, day))

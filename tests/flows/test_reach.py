@@ -120,6 +120,6 @@ async def test_who_asks_for_a_person_leaves_a_number_and_is_called_under_it(phon
     shown = await phones.say("liu", "1")
     assert "想找工作人员" in shown
     assert "13900002222" in shown
-    views = await database.fetch("SELECT count(*) AS n FROM audit_entry WHERE action = 'view'")
+    views = await database.fetch("SELECT count(*) AS n FROM audit_entry WHERE action = 'view_contact'")
     assert views[0]["n"] == 1
     assert await broken(phones.demo) == []

@@ -82,7 +82,7 @@ async def test_who_left_is_marked_and_reached_another_way(world: World) -> None:
     await world.deliver()
     assert not (await WechatUser.get(person_id=person.id)).following
     assert [text for _, text in gateway.sent] == [
-        "张老乡，您有一件约定的事过了日子，请打开微信查看，或打市金融扶贫服务中心。"
+        "张老乡，您有一件约定的事过了日子，请打开微信查看，或打12345。"
     ]
     assert await world.states() == [
         "template refused",
