@@ -69,4 +69,4 @@ async def forget_before(instant: datetime) -> int:
 
 
 def _hash(token: str) -> bytes:
-    return sha256(token.encode()).digest()
+    return sha256(token.encode(errors="surrogateescape")).digest()

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ async def _named(name: str) -> Credential | None:
 
 async def _second_factor(credential: Credential, code: str, code_at: datetime) -> bool:
     """Whether the code is the authenticator's or an unused recovery code; each counts once. Clause: S17.2."""
-    given = code.strip().replace(" ", "").replace("-", "").upper()
+    given = _typed(code).replace("-", "").upper()
     if not given.isdigit():
         used = await database.execute(
             "UPDATE credential SET recovery = recovery - $2::text WHERE id = $1 AND recovery ? $2::text",
@@ -129,6 +130,11 @@ async def _second_factor(credential: Credential, code: str, code_at: datetime) -
     return await Credential.filter(id=credential.id, totp_step__lt=step).update(totp_step=step) == 1
 
 
+def _typed(code: str) -> str:
+    """A code as it was meant: a Chinese keyboard types its digits at full width."""
+    return "".join(unicodedata.normalize("NFKC", code).split())
+
+
 def _step_of(secret: str, code: str, at: datetime) -> int | None:
     """The time step whose code this is: this one or a neighbour, since clocks of phones differ."""
     import pyotp
@@ -136,7 +142,7 @@ def _step_of(secret: str, code: str, at: datetime) -> int | None:
     now = int(at.timestamp()) // _STEP_S
     codes = pyotp.HOTP(secret) if secret else None
     for step in (now, now - 1, now + 1):
-        if codes is not None and hmac.compare_digest(codes.at(step), code):
+        if codes is not None and hmac.compare_digest(codes.at(step).encode(), code.encode()):
             return step
     return None
 
@@ -229,7 +235,7 @@ async def set_up(token: str, password: str, code: str, now: datetime, code_at: d
     invited = await _open_invitation(token, now)
     credential = await Credential.get(person_id=invited.person_id)
     await _check_new(password, credential, invited.person)
-    step = _step_of(invited.totp_secret, code.strip().replace(" ", ""), code_at)
+    step = _step_of(invited.totp_secret, _typed(code), code_at)
     if step is None:
         words = "动态码不对。请看手机上现在的六位数字；手机时间要准。"
         raise RuleRefused("S17.2", words, code="code", field="code")

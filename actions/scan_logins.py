@@ -66,7 +66,7 @@ async def answer(actor: Actor, key: str, shown: str, *, yes: bool, now: datetime
         found = await ScanLogin.select_for_update().get_or_none(key=key, state=WAITING, expires_at__gt=now)
         if found is None:
             raise _void()
-        if yes and not hmac.compare_digest(found.shown, shown):
+        if yes and not hmac.compare_digest(found.shown.encode(), shown.encode()):
             words = "数字和电脑上的不一样。请只扫自己电脑上的二维码。"
             raise RuleRefused("S17.2", words, code="other_desk", field="shown")
         found.state, found.person_id, found.county = (

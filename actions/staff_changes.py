@@ -15,6 +15,7 @@ import asyncpg
 
 from actions import audit, routing, sessions
 from actions.access import Actor, HeldPost, posts_held, require_staff, role_holders
+from actions.contacts import MOBILE
 from actions.routing import ROLE_TITLES
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -96,6 +97,8 @@ async def ask(actor: Actor, asked: Asked, pack: Pack, now: datetime) -> StaffCha
     if asked.kind != "end":
         await _check_new(person, role, region, body, post, on)
     async with database.transaction() as connection:
+        if post is not None:
+            await Post.select_for_update().get(id=post.id)  # two at once take turns
         if post is not None and await StaffChange.filter(post_id=post.id, state="waiting").exists():
             raise Conflict("S17.1", "这个岗位的变动已经提过了，正在办。", code="change_waiting")
         approver = await _approver(actor.county, approver_of(post.role if post else role), on)
@@ -173,7 +176,7 @@ async def _person(actor: Actor, asked: Asked, post: Post | None) -> Person | Non
         if found is None:
             raise NotFound("没有找到这个人。")
         return found
-    if len(asked.name.strip()) < 2 or not (asked.phone.isdigit() and len(asked.phone) == 11):
+    if len(asked.name.strip()) < 2 or not MOBILE.fullmatch(asked.phone):
         raise RuleRefused("S17.1", "请填新同事的姓名和11位手机号。", code="newcomer", field="name")
     known = await Person.filter(county=actor.county, phone_index=blind_index("phone", asked.phone)).limit(2)
     return known[0] if len(known) == 1 and known[0].name == asked.name.strip() else None

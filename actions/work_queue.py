@@ -147,7 +147,7 @@ async def release(actor: Actor, job_ids: Sequence[int], now: datetime) -> int:
         raise RuleRefused("S17.1", "请选要再跑一次的。", code="nothing_chosen")
     async with transaction() as connection:
         rows = await connection.fetch(
-            f"""SELECT id, entrypoint FROM pgqueuer WHERE id = ANY($2::int[]) AND status = 'failed'
+            f"""SELECT id, entrypoint FROM pgqueuer WHERE id = ANY($2::bigint[]) AND status = 'failed'
                 AND {_OF_COUNTY} FOR UPDATE""",  # noqa: S608
             actor.county,
             list(job_ids),

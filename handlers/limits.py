@@ -61,8 +61,17 @@ def client_address(request: web.Request) -> str:
         behind_proxy = ipaddress.ip_address(peer).is_private
     except ValueError:
         behind_proxy = True  # a UNIX socket
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    return hops[-1] if behind_proxy and hops else peer
+    said = ",".join(request.headers.getall("X-Forwarded-For", ()))  # a proxy may add a line of its own
+    hops = [hop.strip() for hop in said.split(",") if hop.strip()]
+    return hops[-1] if behind_proxy and hops and _is_address(hops[-1]) else peer
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def read_body(request: web.Request, most: int) -> bytes:

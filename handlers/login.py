@@ -8,8 +8,9 @@ pages know, and must not come from another site.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -51,7 +52,7 @@ def set_cookie(
 
 def csrf_token(session_token: str) -> str:
     """The token a page of this session carries; it cannot be turned back into the session."""
-    return hmac.digest(session_token.encode(), b"csrf", "sha256").hex()
+    return hmac.digest(session_token.encode(errors="surrogateescape"), b"csrf", "sha256").hex()
 
 
 def session_token(request: web.Request) -> tuple[str, str]:
@@ -94,8 +95,22 @@ async def console_actor(request: web.Request) -> Actor:
 
 def check_csrf(token: str, given: str) -> None:
     """Raises HttpError 403 unless `given` is the CSRF token of the session."""
-    if not hmac.compare_digest(csrf_token(token).encode(), given.encode()):
+    if not hmac.compare_digest(csrf_token(token).encode(), given.encode(errors="replace")):
         raise HttpError(403, code="csrf_failed", message="页面已经过期，请刷新后再试。")
+
+
+async def form_of(request: web.Request) -> Mapping[str, Any]:
+    """The fields of a form. Raises HttpError 400 for bytes that are no text, 413."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError):
+        raise HttpError(400) from None
+
+
+def check_query(request: web.Request) -> None:
+    """Raises HttpError 400 for a zero byte in the address, which PostgreSQL's text cannot hold."""
+    if any("\x00" in value for value in request.query.values()):
+        raise HttpError(400)
 
 
 def check_origin(request: web.Request) -> None:

@@ -72,7 +72,7 @@ class Confirmation(In):
     consents: dict[Annotated[str, Field(max_length=30)], Annotated[str, Field(max_length=64)]] = Field(
         default_factory=dict, max_length=10, description="Kind of each paper agreed to -> its sha256."
     )
-    code: str | None = Field(None, min_length=4, max_length=8, pattern=r"^\d+$")
+    code: str | None = Field(None, min_length=4, max_length=8, pattern=r"^[0-9]+$")
     signature_file: str | None = Field(None, max_length=64, description="Key of an uploaded photo.")
 
 

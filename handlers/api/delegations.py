@@ -19,7 +19,7 @@ class DelegationIn(In):
     to_on: date
     reason: str = Field(min_length=1, max_length=200)
     post: int | None = Field(None, description="`id` of one of one's posts; needed by who has several.")
-    region: str = Field("", pattern=r"^(\d{12})?$", description="Only for this part of the post's region.")
+    region: str = Field("", pattern=r"^([0-9]{12})?$", description="Only for this part of the post's region.")
 
 
 class DelegationOut(Out):

@@ -12,7 +12,7 @@ class ScanAnswer(In):
     """Whether it is oneself who sits at the desk, and the digits that stand there."""
 
     yes: bool
-    shown: str = Field("", pattern=r"^(\d{2})?$")
+    shown: str = Field("", pattern=r"^([0-9]{2})?$")
 
 
 async def answer(call: Call, key: str, body: ScanAnswer) -> None:

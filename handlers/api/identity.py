@@ -23,7 +23,7 @@ class ClaimIn(In):
 class CodeIn(In):
     """The six digits of the short message. They are entered on our pages only, never in the chat (S18.8)."""
 
-    code: str = Field(pattern=r"^\s*\d{6}\s*$", max_length=12)
+    code: str = Field(pattern=r"^\s*[0-9]{6}\s*$", max_length=12)
 
 
 class ClaimOut(Out):

@@ -61,7 +61,7 @@ class Given(Query):
 class Month(Query):
     """A month, such as 2026-10."""
 
-    month: str = Field(pattern=r"^\d{4}-\d{2}$")
+    month: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}$")
 
 
 async def hand_in(call: Call, query: Given, idempotency_key: str) -> ImportOut:

@@ -13,7 +13,7 @@ class OrganisationIn(In):
 
     kind: str = Field(min_length=1, max_length=24)
     name: str = Field(min_length=1, max_length=80)
-    region: str = Field(pattern=r"^\d{12}$")
+    region: str = Field(pattern=r"^[0-9]{12}$")
 
 
 class AuthorityIn(In):

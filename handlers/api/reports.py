@@ -104,7 +104,7 @@ class ReportQuery(Query):
 
     level: Level | None = Field(None, description="village, town or bank; one of `levels`.")
     day: date | None = Field(None, description="The newest figures up to this day.")
-    within: str = Field("", pattern=r"^(\d{12})?$", description="Only the rows of this region.")
+    within: str = Field("", pattern=r"^([0-9]{12})?$", description="Only the rows of this region.")
     order: Literal["worst", "best"] = Field("worst", description="Which end of the ranking comes first.")
     format: Literal["json", "xlsx", "png"] = "json"
     after: str | None = Field(None, max_length=64, description="`next` of the page before.")
@@ -119,7 +119,7 @@ class LoansQuery(Page):
 
     figure: str = Field(max_length=40, pattern=r"^[a-z0-9_]+$")
     level: Literal["village", "town", "bank", "county"]
-    code: str = Field(max_length=20, pattern=r"^\d+$")
+    code: str = Field(max_length=20, pattern=r"^[0-9]+$")
     day: date | None = None
 
 

@@ -22,11 +22,11 @@ class StaffChangeIn(In):
     reason: str = Field(min_length=1, max_length=200)
     organisation: str = Field("", max_length=22, description="Key of the body; empty: that of the post.")
     role: str = Field("", max_length=24)
-    region: str = Field("", pattern=r"^(\d{12})?$", description="Empty: the region of the body or post.")
+    region: str = Field("", pattern=r"^([0-9]{12})?$", description="Empty: the region of the body or post.")
     person: str = Field("", max_length=22, description="Key of somebody who is known already.")
     name: str = Field("", max_length=30)
-    phone: str = Field("", pattern=r"^(\d{11})?$")
-    post: int | None = Field(None, ge=1, description="The post that ends or moves.")
+    phone: str = Field("", pattern=r"^([0-9]{11})?$")
+    post: int | None = Field(None, ge=1, le=2**63 - 1, description="The post that ends or moves.")
 
 
 class StaffChangeOut(Out):

@@ -91,7 +91,7 @@ class RegionReportIn(In):
     """A price or disaster notice. Without an industry it is about every loan of the region."""
 
     kind: str = Code
-    region: str = Field(pattern=r"^\d{12}$")
+    region: str = Field(pattern=r"^[0-9]{12}$")
     industry: str = Field("", max_length=40)
     from_on: date
     until_on: date | None = None

@@ -19,7 +19,7 @@ from actions import profile
 from handlers import rights
 from handlers.console.door import CSRF_FIELD, desk_page
 from handlers.keys import ERROR_PAGE
-from handlers.login import check_csrf, check_origin, console_cookie_name, cookie_name
+from handlers.login import check_csrf, check_origin, console_cookie_name, cookie_name, form_of
 from handlers.pages.base import HEADERS, Viewer, error_page, page
 from handlers.pages.base import Work as PageWork
 from handlers.rights import Right, governed
@@ -156,7 +156,7 @@ def _of_this_page(work: Callable[[Viewer], Awaitable[web.StreamResponse]]) -> Pa
         if viewer.request.method not in ("GET", "HEAD"):
             check_origin(viewer.request)
             token = viewer.request.cookies[cookie_name(viewer.request)]
-            check_csrf(token, str((await viewer.request.post()).get(CSRF_FIELD, "")))
+            check_csrf(token, str((await form_of(viewer.request)).get(CSRF_FIELD, "")))
         return await work(viewer)
 
     return checked

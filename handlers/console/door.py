@@ -21,9 +21,11 @@ from handlers.login import (
     CSRF_HEADER,
     check_csrf,
     check_origin,
+    check_query,
     console_actor,
     console_cookie_name,
     csrf_token,
+    form_of,
 )
 from handlers.pages.base import Viewer, Work
 from handlers.rights import Right, governed
@@ -46,6 +48,7 @@ def desk_page(work: Work, right: Right) -> Callable[[web.Request], Awaitable[web
             actor = await console_actor(request)
         except sessions.NotLoggedIn:
             raise _to_login(request) from None
+        check_query(request)
         token = request.cookies[console_cookie_name(request)]
         if request.method not in ("GET", "HEAD"):
             check_origin(request)
@@ -73,5 +76,5 @@ async def _csrf_field(request: web.Request) -> str:
         return ""
     if (request.content_length or 0) > _FORM_BYTES:
         raise HttpError(413)
-    found = (await request.post()).get(CSRF_FIELD, "")
+    found = (await form_of(request)).get(CSRF_FIELD, "")
     return found if isinstance(found, str) else ""

@@ -27,12 +27,16 @@ from handlers.login import (
     console_cookie_name,
     cookie_name,
     csrf_token,
+    form_of,
     set_cookie,
 )
 from handlers.pages.base import Viewer, shown
 
 POLLS = Limit("scan_poll", 1200, 60)
-_OWN_PAGE = re.compile(r"/console/(?:[A-Za-z0-9_-]{1,64}/?){0,6}(?:\?[A-Za-z0-9_=&.%-]{0,300})?")
+_OWN_PAGE = re.compile(
+    r"/console/(?:[A-Za-z0-9_-]{1,64}/){0,5}[A-Za-z0-9_-]{0,64}(?:\?[A-Za-z0-9_=&.%-]{0,300})?"
+)
+"""One way to read each address: what could be split in many would take a guessed one for ever."""
 _RANDOM = re.compile(r"[A-Za-z0-9_-]{22}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -73,7 +77,7 @@ async def _form(request: web.Request, *names: str) -> dict[str, str]:
     if (request.content_length or 0) > _FORM_BYTES:
         raise HttpError(413)
     check_origin(request)
-    given = await request.post()
+    given = await form_of(request)
     _check_browser(request, str(given.get("csrf", "")))
     return {name: str(given.get(name, ""))[:200].replace("\x00", "") for name in names}
 
@@ -205,7 +209,7 @@ def _password_page(viewer: Viewer, status: int, no: RuleRefused | None = None) -
 
 async def change_password(viewer: Viewer) -> web.StreamResponse:
     """POST /console/password: another password; everybody who is logged in as this person is out."""
-    given = await viewer.request.post()
+    given = await form_of(viewer.request)
     old, new, again = (str(given.get(name, ""))[:200] for name in ("old", "password", "again"))
     address = client_address(viewer.request)
     try:

@@ -10,6 +10,7 @@ from aiohttp import web
 from actions import held_notices, work_queue
 from handlers.console.base import Desk, back_to, render
 from handlers.errors import HttpError
+from handlers.login import form_of
 from policies.schema import SECTIONS
 
 SLOT_WORDS = {"planned": "等着跑", "running": "正在跑", "done": "跑好了", "failed": "没跑成"}
@@ -60,7 +61,7 @@ async def jobs(viewer: Desk) -> web.StreamResponse:
 async def run_again(viewer: Desk) -> web.StreamResponse:
     """POST /console/jobs/{key}/again: a failed run once more, or a held job back into the queue (`queue`)."""
     number = _number(viewer.key)
-    given = await viewer.request.post()
+    given = await form_of(viewer.request)
     if given.get("what") == "queue":
         done = await work_queue.release(viewer.actor, [number], viewer.now) > 0
     else:
@@ -86,7 +87,7 @@ async def give(viewer: Desk) -> web.StreamResponse:
 
 async def close(viewer: Desk) -> web.StreamResponse:
     """POST /console/notices/{key}/close: with the reason why nothing more is to be done."""
-    reason = str((await viewer.request.post()).get("reason", ""))
+    reason = str((await form_of(viewer.request)).get("reason", ""))
     return await _mend(
         viewer, "closed", lambda number: held_notices.close(viewer.actor, number, reason, viewer.now)
     )

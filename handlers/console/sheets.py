@@ -12,6 +12,7 @@ from handlers.console.base import Desk, back_to, render
 from handlers.console.lists import asked_of
 from handlers.errors import HttpError
 from handlers.limits import Limit, count
+from handlers.login import form_of
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ASKED = Limit("export", 30, 3600)
@@ -27,12 +28,15 @@ async def listed(viewer: Desk) -> web.StreamResponse:
 
 async def ask(viewer: Desk) -> web.StreamResponse:
     """POST /console/exports: have the list made that is open, with its filters."""
-    given = await viewer.request.post()
+    given = await form_of(viewer.request)
     name, wanted = str(given.get("list", "")), str(given.get("asked", ""))
     if len(wanted) > _LONGEST:
         raise HttpError(413)
+    query = dict(parse_qsl(wanted))
+    if any("\x00" in value for value in query.values()):
+        raise HttpError(400)
     await count(viewer.request, ASKED, str(viewer.actor.person_id))
-    asked = asked_of(dict(parse_qsl(wanted)))
+    asked = asked_of(query)
     await exports.ask(viewer.actor, name, asked, viewer.pack, viewer.on, viewer.now)
     return back_to(viewer, "/console/exports", "asked")
 

@@ -21,7 +21,7 @@ from actions import console_sessions, sessions
 from bot.config import SHANGHAI
 from handlers.endpoint import Call
 from handlers.keys import ERROR_PAGE, RUNTIME
-from handlers.login import cookie_name, csrf_token
+from handlers.login import check_query, cookie_name, csrf_token
 from handlers.pages import assets
 from handlers.rights import Right, governed
 from rules.application import percent, yuan
@@ -73,6 +73,7 @@ def page(work: Work, right: Right) -> Callable[[web.Request], Awaitable[web.Stre
         except sessions.NotLoggedIn:
             raise web.HTTPFound(f"/m/login?to={quote(request.path_qs, safe='')}") from None
         right.check(actor)
+        check_query(request)
         return await work(Viewer(request, runtime, actor, runtime.now(), csrf_token(token)))
 
     serve.__doc__ = work.__doc__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from actions.access import Actor, posts_held
 from actions.staff_changes import Asked
 from bot.errors import RuleRefused
 from models.application import Task
-from models.credential import Credential
+from models.credential import Credential, StaffChange
 from models.notice import Notice
 from models.people import Delegation, Organisation, Person, Post
 from models.work import AuditEntry
@@ -51,6 +52,26 @@ async def asked(county: County, who: str = "liu", **changes: Any) -> Task:
 
 async def done(county: County, task: Task, who: str = "jin", outcome: str = "done") -> None:
     await tasks.close(await county.actor(who), task.key, outcome, county.pack, NOW)
+
+
+async def test_of_two_changes_of_a_post_at_once_one_counts(county: County) -> None:
+    """S17.1: asked at once and done at once."""
+    jin = await county.actor("jin")
+    post = await Post.get(role="loan_officer", county="411082")
+    wanted = Asked(kind="end", effective_on=ON, reason="调走了", post=post.id)
+    asks = [staff_changes.ask(jin, wanted, county.pack, NOW) for _ in range(3)]
+    found = await asyncio.gather(*asks, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in found) == ["Conflict", "Conflict", "StaffChangeView"]
+    task = await Task.get(kind="staff_change")
+    await StaffChange.all().update(asked_by_id=0)  # else it is not his to do
+    done_by = [done(county, task), done(county, task, outcome="refused")]
+    ended = await asyncio.gather(*done_by, return_exceptions=True)
+    assert ended.count(None) == 1
+
+
+async def test_a_phone_number_is_written_in_our_digits(county: County) -> None:
+    """S17.1: else it is found by nobody."""
+    assert await refusal(asked(county, phone="１３８１１１１２２２２")) == "newcomer"
 
 
 async def test_a_newcomer_begins_when_the_systems_administrator_has_done_it(county: County) -> None:

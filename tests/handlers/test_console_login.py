@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -257,6 +258,7 @@ async def test_a_phone_lets_in_the_desk_whose_digits_it_names(desks: Any, world:
     wrong = {"yes": True, "shown": "00" if made["shown"] != "00" else "01"}
     assert (await farmer.post(phone, yes))[1]["error"]["code"] == "not_allowed"
     assert (await clerk.post(phone, wrong))[1]["error"]["code"] == "other_desk"
+    assert (await clerk.post(phone, {"yes": True, "shown": "４７"}))[0] == 400
     assert (await clerk.post(phone, yes))[0] == 204
     stranger = desks()
     await stranger.get("/console/login")
@@ -294,6 +296,88 @@ async def test_who_has_no_password_cannot_change_it(desks: Any, world: World) ->
     csrf = csrf_token(desk.cookie("tianxin-console"))
     form = {"old": PASSWORD, "password": OTHER, "again": OTHER, "csrf": csrf}
     assert "还没有设密码" in (await desk.post("/console/password", **form))[1]
+
+
+async def test_the_page_to_return_to_is_read_in_no_time(desks: Any) -> None:
+    """S17.2: an address made up to be read in many ways holds nobody up."""
+    desk = desks()
+    for to in ("/console/" + "a" * 90 + "!", "//other.example/console/", "/console/../x"):
+        started = time.process_time()
+        status, page = await desk.get(f"/console/login?to={to}")
+        assert time.process_time() - started < 2
+        assert (status, 'name="to" value="/console/"' in page) == (200, True)
+    await set_up(desk)
+    status, page = await desk.get("/console/login?to=/console/loans?state=active")
+    assert 'value="/console/loans?state=active"' in page
+
+
+FULL_WIDTH = {ord("0") + digit: ord("０") + digit for digit in range(10)}
+
+
+async def test_a_code_typed_at_full_width_counts_like_any_other(desks: Any) -> None:
+    """S17.1, S17.2: and tells nobody that the password was right."""
+    desk = desks()
+    link, secret = await invited(desk, await officer())
+    totp = pyotp.TOTP(secret)
+    code = totp.now().translate(FULL_WIDTH)
+    assert (await desk.post(link, password=PASSWORD, again=PASSWORD, code=code))[0] == 200
+    await Credential.all().update(totp_step=0)
+    number = (await Credential.get()).staff_number
+    assert (await desk.log_in(number, PASSWORD, "१२३४५६"))[0] == 422
+    code = totp.now().translate(FULL_WIDTH)
+    assert (await desk.log_in(number, PASSWORD, code))[0] == 303
+    assert (await desks().log_in(number, PASSWORD, totp.now()))[0] == 422, "used at full width is used"
+
+
+async def test_bytes_that_are_no_text_are_refused_without_a_fault(desks: Any) -> None:
+    """S17.2"""
+    desk = desks()
+    await desk.get("/console/login")
+    form = b"Content-Type: application/x-www-form-urlencoded"
+    browser = f"Cookie: tianxin-desk={desk.cookie('tianxin-desk')}".encode()
+    for method, path, headers, body, status in (
+        ("GET", "/console/login", (b"Cookie: tianxin-console=\xff; tianxin-desk=\xff",), b"", 200),
+        ("GET", "/m/", (b"Cookie: tianxin=\xff",), b"", 302),
+        ("GET", "/api/v1/me", (b"Authorization: Bearer \xff",), b"", 401),
+        ("POST", "/console/scan", (b"X-CSRF-Token: \xff",), b"", 403),
+        ("POST", "/console/login", (form,), b"csrf=\xff", 400),
+        ("POST", "/console/login", (form + b"; charset=none",), b"csrf=1", 400),
+        ("POST", "/console/login", (form, b"X-Forwarded-For: \xff"), b"csrf=1", 403),
+        ("POST", "/console/login", (form, browser, b"Origin: null"), f"csrf={desk.csrf}".encode(), 403),
+    ):
+        assert await raw(desk, method, path, headers, body) == status, (path, headers)
+
+
+async def raw(desk: Desk, method: str, path: str, headers: Sequence[bytes], body: bytes) -> int:
+    """The status of an answer to a request that no client would write."""
+    server = desk.client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    first = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}".encode()
+    writer.write(b"\r\n".join((first, b"Connection: close", *headers, b"", body)))
+    line = await reader.readline()
+    writer.close()
+    return int(line.split()[1])
+
+
+async def test_nobody_chooses_the_address_he_is_counted_by(desks: Any) -> None:
+    """S17.2: of several lines the proxy's own, the last, counts, and only an address is one."""
+    desk = desks()
+    number, _, _ = await set_up(desk)
+    form = f"csrf={desk.csrf}&name={number}&password=x&code=1".encode()
+    ours = (
+        b"Content-Type: application/x-www-form-urlencoded",
+        f"Cookie: tianxin-desk={desk.cookie('tianxin-desk')}".encode(),
+    )
+    for lines in (
+        (b"X-Forwarded-For: 1.1.1.1", b"X-Forwarded-For: 2.2.2.2"),
+        (b"X-Forwarded-For: 1.1.1.1, 3.3.3.3",),
+        (b"X-Forwarded-For: " + b"9" * 5000,),
+    ):
+        assert await raw(desk, "POST", "/console/login", (*ours, *lines), form) == 422
+    rows = await fetch(
+        "SELECT details::jsonb ->> 'address' AS a FROM audit_entry WHERE action = 'login_refused'"
+    )
+    assert {row["a"] for row in rows} == {"2.2.2.2", "3.3.3.3", "127.0.0.1"}
 
 
 async def test_hashing_leaves_the_loop_to_the_others(desks: Any) -> None:
