@@ -101,13 +101,16 @@ async def view(actor: Actor, key: str, now: datetime) -> ExportView:
 async def pieces(actor: Actor, key: str, now: datetime) -> tuple[str, int, AsyncIterator[bytes]]:
     """Name, size and content of a finished workbook, piece by piece; that it was fetched is noted.
 
-    Raises NotFound, RuleRefused when it is not done or gone. Clause: S17.2.
+    Raises NotFound, RuleRefused when it is not done or gone, or made by a post that is over. Clause: S17.2.
     """
     row = await _access(actor, key)
     if row.expires_at <= now:
         raise RuleRefused("S17.2", "这张表过了一天，已经删了。请再导出一次。", code="export_expired")
     if row.state != "done":
         raise RuleRefused("S17.2", "这张表还没有做好，请等一等。", code="export_not_done")
+    if not set(filter(None, row.posts.split(","))) <= _posts(actor, listings.BY_NAME[row.name]):
+        words = "您的岗位变了，这张表不能再取。请重新导出一次。"
+        raise RuleRefused("S17.2", words, code="export_other_posts")
     await audit.record(actor.county, actor.person_id, "fetch_export", ("export", row.id), now, list=row.name)
     made = row.created_at.astimezone(SHANGHAI)
     title = listings.BY_NAME[row.name].title
@@ -119,6 +122,15 @@ async def _access(actor: Actor, key: str) -> Export:
     if row is None or row.name not in listings.BY_NAME:
         raise NotFound("没有找到这张表。")
     return row
+
+
+def _posts(actor: Actor, spec: ListSpec) -> set[str]:
+    """The posts by which somebody sees a list."""
+    return {
+        f"{post.role}:{post.region}:{post.organisation_id}"
+        for post in actor.posts
+        if post.role in spec.bodies
+    }
 
 
 def _view(row: Export, now: datetime) -> ExportView:
@@ -171,8 +183,9 @@ async def work(key: str, pack: Pack, on: date, now: datetime) -> int:
             await connection.execute("DELETE FROM export_part WHERE batch_id = $1", row.id)
             await import_spool.store(connection, row.county, row.id, spool)
             await Export.filter(id=row.id).update(
-                state="done", rows_done=rows, rows_total=rows, size=spool.size, finished_at=now
-            )
+                state="done", rows_done=rows, rows_total=rows, size=spool.size, finished_at=now,
+                posts=",".join(sorted(_posts(actor, spec))),
+            )  # fmt: skip
         return rows
     finally:
         spool.close()

@@ -17,7 +17,8 @@ MOST_ROWS = 1_048_576
 """What a sheet holds, the heading included."""
 Kind = Literal["text", "number", "count"]
 Cell = str | int | Decimal | None
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile("[=+\\-@＝＋－＠\t\r\n]")
+"""Also at full width: a spreadsheet program with Chinese settings takes ＝ for =."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

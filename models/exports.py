@@ -23,6 +23,8 @@ class Export(KeyedRow):
     rows_total = fields.IntField(default=0)
     """What the planner thinks there are: for the progress bar alone."""
     size = fields.BigIntField(default=0)
+    posts = fields.TextField(default="", db_default="")
+    """The posts whose scope is in it (role:region:organisation, by commas)."""
     created_at = fields.DatetimeField()
     finished_at = fields.DatetimeField(null=True)
     expires_at = fields.DatetimeField()

@@ -84,6 +84,24 @@ async def test_a_workbook_is_its_persons_alone_and_lives_a_day(banks: list[Organ
     assert (row.state, row.reason) == ("failed", "没有找到这个列表。")
 
 
+async def test_a_workbook_goes_with_the_post_it_was_made_by(banks: list[Organisation]) -> None:  # noqa: F811
+    """S17.2: who was moved between asking and fetching no longer sees the place he had."""
+    clerk = await somebody()
+    made = await exports.ask(clerk, "loans", Asked(), PACK, ON, NOW)
+    await exports.work(made.key, PACK, ON, NOW)
+    post = await Post.get(role="county_clerk", county=COUNTY)
+    town = await Organisation.create(county=COUNTY, kind="town_station", name="某镇站", region="411082100000")
+    await Post.create(
+        county=COUNTY, person_id=post.person_id, organisation_id=town.id, role="town_clerk",
+        region="411082100000", from_on=ON,
+    )  # fmt: skip
+    assert (await exports.pieces(await somebody(), made.key, NOW))[1] > 0, "one post more is no harm"
+    await Post.filter(id=post.id).update(to_on=ON - timedelta(days=1))
+    moved = Actor(post.person_id, COUNTY, "", "", "console", await posts_held(post.person_id, ON))
+    with pytest.raises(RuleRefused, match="岗位变了"):
+        await exports.pieces(moved, made.key, NOW)
+
+
 async def test_nobody_has_more_than_three_in_the_making(banks: list[Organisation]) -> None:  # noqa: F811
     clerk = await somebody()
     for name in ("loans", "overdue", "applications"):

@@ -26,6 +26,12 @@ def written(rows: list[list[sheets_write.Cell]]) -> list[list[object]]:
     return book.get_sheet_by_index(0).to_python()
 
 
+@pytest.mark.parametrize("text", ["=1+1", "＝1+1", "＋86", "－1", "＠SUM(A1)", "\n=1+1", "\x00=1+1"])
+def test_no_text_is_taken_for_a_formula(text: str) -> None:
+    """S17.2: also not by a spreadsheet program with Chinese settings."""
+    assert plain(text).startswith("'")
+
+
 def test_another_program_reads_what_was_written() -> None:
     found = written(
         [["甲 <&> 乙", Decimal("1234.50"), 3], ["\x00二\ufffe", None, None], ["", Decimal("-1"), 0]]
