@@ -73,7 +73,7 @@ async def join(actor: Actor, scene: str, pack: Pack, now: datetime) -> Joined:
         if code is None:
             words = "这个二维码不是本县的，或者已经作废。请找发给您的人换一个。"
             raise RuleRefused("S17.1", words, code="foreign_code")
-        person = await Person.get(id=code.person_id)
+        person = await Person.select_for_update().get(id=code.person_id)  # of two codes at once one counts
         if actor.person_id == person.id:
             return await _joined(person, now)
         if code.used_at is not None or await WechatUser.filter(person_id=person.id).exists():

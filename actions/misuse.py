@@ -80,12 +80,12 @@ async def report(actor: Actor, loan_key: str, found: Found, pack: Pack, now: dat
             remark_sealed=seal_text(found.remark.strip(), "misuse", "remark", key),
             reported_by_id=actor.person_id, reported_at=now,
         )  # fmt: skip
-        await CreditEvent.get_or_create(
+        await CreditEvent.update_or_create(  # one that was taken back the same day stands again
             loan_id=loan.id,
             kind="falsified" if found.falsified else "misused",
             episode_on=on,
             defaults={
-                "county": loan.county, "person_id": loan.borrower_id, "since_on": on,
+                "county": loan.county, "person_id": loan.borrower_id, "since_on": on, "cured_on": None,
                 "facts": {"misuse": key}, "recorded_at": now,
             },
         )  # fmt: skip

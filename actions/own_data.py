@@ -112,6 +112,7 @@ async def ask(
         raise RuleRefused("S17.2", "手机号要11位数字，请再看一遍。", code="phone", field="phone")
     last = deadline(routing.on_day(now), pack.contents.privacy.answer_working_days.on(routing.on_day(now)))
     async with transaction() as connection:
+        await Person.select_for_update().get(id=actor.person_id)  # two at once take turns
         if await PrivacyRequest.filter(person_id=actor.person_id, kind=kind, state="open").exists():
             raise Conflict("S17.2", "您已经提过，正在办，请等答复。", code="request_open")
         task = await Task.create(

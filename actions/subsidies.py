@@ -212,6 +212,8 @@ async def check(
             return await _view(declaration)
         if declaration.state != "submitted":
             raise Conflict("S13.1", "这份申报表现在不用核对。", code="not_submitted")
+        if declaration.submitted_by_id == actor.person_id:
+            raise RuleRefused("S4.3", "这份申报表是您报的，请让另一位同事来核对。", code="own_declaration")
         values = {"state": "checked", "checked_at": now, "checked_by_id": actor.person_id}
         if not correct:
             values = {"state": "drafted", "returned_reason": reason.strip()[:300]}
@@ -240,16 +242,13 @@ async def pay(actor: Actor, key: str, paid_on: date, pack: Pack, now: datetime) 
     """
     declaration = await _access(actor, key)
     require_staff(actor, "finance_officer")
-    on = on_day(now)
-    if declaration.checked_at is not None and not on_day(declaration.checked_at) <= paid_on <= on:
-        words = "拨付日期不能早于核对的那天，也不能晚于今天。"
-        raise RuleRefused("S13.1", words, code="date", field="paid_on")
     async with database.transaction() as connection:
         declaration = await SubsidyDeclaration.select_for_update().get(id=declaration.id)
         if declaration.state == "paid":
             return await _view(declaration)
         if declaration.state != "checked":
             raise Conflict("S13.1", "这份申报表县中心还没核对，不能拨付。", code="not_checked")
+        _check_payment(declaration, actor, paid_on, now)
         await SubsidyDeclaration.filter(id=declaration.id).update(
             state="paid", paid_on=paid_on, paid_by_id=actor.person_id
         )
@@ -260,6 +259,15 @@ async def pay(actor: Actor, key: str, paid_on: date, pack: Pack, now: datetime) 
         )  # fmt: skip
         await _tell(connection, declaration, paid_on, pack, now)
     return await _view(await SubsidyDeclaration.get(id=declaration.id))
+
+
+def _check_payment(declaration: SubsidyDeclaration, actor: Actor, paid_on: date, now: datetime) -> None:
+    if declaration.checked_by_id == actor.person_id:
+        words = "这份申报表是您核对的，请让财政的另一位同事来拨付。"
+        raise RuleRefused("S4.3", words, code="own_check")
+    if declaration.checked_at is None or not on_day(declaration.checked_at) <= paid_on <= on_day(now):
+        words = "拨付日期不能早于核对的那天，也不能晚于今天。"
+        raise RuleRefused("S13.1", words, code="date", field="paid_on")
 
 
 async def _tell(

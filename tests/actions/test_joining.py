@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -63,6 +64,22 @@ async def test_a_code_connects_one_wechat_with_one_person(county: County) -> Non
     assert await Notice.filter(person_id=ma.id, kind="identity_bound").count() == 1
     assert (await AuditEntry.get(action="join")).actor_id == ma.id
     assert scene not in str([dict(row) for row in await JoinCode.all().values()])
+
+
+async def test_of_two_codes_used_at_once_one_counts(county: County) -> None:
+    """S17.1: two who handed one out at the same moment do not give a post to two WeChats."""
+    jin, ma = await county.actor("jin"), await newcomer()
+    scenes = [await joining.make_code(jin, ma.key, NOW) for _ in range(2)]
+    await JoinCode.filter(person_id=ma.id).update(used_at=None)
+    phones = [
+        await actor_for(ACCOUNT, "411082", f"openid-{each}", on=ON, now=NOW, channel="chat") for each in "ab"
+    ]
+    joins = [
+        joining.join(phone, scene, county.pack, NOW) for phone, scene in zip(phones, scenes, strict=True)
+    ]
+    found = await asyncio.gather(*joins, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in found) == ["Joined", "RuleRefused"]
+    assert await WechatUser.filter(person_id=ma.id).count() == 1
 
 
 async def test_who_may_have_a_code_and_which_wechat_may_use_it(county: County, apply: Submit) -> None:

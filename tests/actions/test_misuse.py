@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,20 @@ async def test_misuse_alerts_sets_a_day_and_gives_everybody_work(county: County)
     liu = await county.actor("liu")
     (event,) = await conduct.of_borrower(liu, loan.key, county.pack, NOW)
     assert (event.kind, event.reason) == ("misused", "贷款没用在申请的项目上")
+
+
+async def test_what_was_taken_back_and_is_found_again_the_same_day_counts(county: County) -> None:
+    """S9.3: two reports at once are one case; one that follows a withdrawn one is as grave as the first."""
+    loan = await lend([Line(-30)])
+    first, same = await asyncio.gather(report(county, loan), report(county, loan))
+    assert first == same
+    liu = await county.actor("liu")
+    ends = [misuse.end(liu, first.key, withdrawn=True, reason="看错了", now=NOW) for _ in range(2)]
+    done = await asyncio.gather(*ends, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in done) == ["Conflict", "MisuseView"]
+    assert (await CreditEvent.get(loan_id=loan.id)).cured_on == TODAY
+    await report(county, loan)
+    assert (await CreditEvent.get(loan_id=loan.id)).cured_on is None
 
 
 @pytest.mark.parametrize(

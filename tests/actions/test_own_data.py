@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, timedelta
 
 import orjson
@@ -43,6 +44,20 @@ async def test_taking_the_authorisation_back_ends_the_application_and_the_ledger
     assert await AuditEntry.filter(action="withdraw_consent").count() == 1
     older = await consents.ledger(zhang, county.pack, after=max(line.id for line in lines.values()), limit=1)
     assert len(older) == 1
+
+
+async def test_of_two_requests_at_once_one_counts(county: County) -> None:
+    """S17.2: the county has one thing to answer."""
+    zhang = await county.actor("zhang")
+    asks = [own_data.ask(zhang, "deletion", "都删掉", county.pack, NOW) for _ in range(3)]
+    found = await asyncio.gather(*asks, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in found) == ["Conflict", "Conflict", "RequestView"]
+    task = await Task.get(kind="privacy_request")
+    liu = await county.actor("liu")
+    closes = [tasks.close(liu, task.key, outcome, county.pack, NOW) for outcome in ("granted", "refused")]
+    done = await asyncio.gather(*closes, return_exceptions=True)
+    assert len([each for each in done if isinstance(each, Task)]) == 1
+    assert await AuditEntry.filter(action__in=["deletion_granted", "deletion_refused"]).count() == 1
 
 
 async def test_an_approved_application_stops_too_and_a_paper_without_one_has_no_other_effect(

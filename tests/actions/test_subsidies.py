@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from random import Random
@@ -18,7 +19,7 @@ from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Task
 from models.loan import Instalment, Loan
 from models.notice import Notice
-from models.people import Household
+from models.people import Household, Post
 from models.subsidy import Misuse, Subsidy, SubsidyDeclaration
 from models.work import AuditEntry
 from rules import subsidy as rules
@@ -27,6 +28,7 @@ from tests.actions.conftest import VILLAGE, County
 from tests.actions.risk_world import bodies, borrower
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+ROLES = ("bank_officer", "county_clerk", "finance_officer")
 QUARTER, OPENED, DUE = date(2025, 10, 1), date(2026, 1, 1), date(2026, 1, 12)
 """10 January 2026 is a Saturday: the fourth quarter of 2025 is declared until Monday 12 January."""
 
@@ -344,3 +346,33 @@ def _by_the_rule(
             earned.append(rules.subsidy_fen(period, clean, part))
         first = line.due_on
     return [fen for fen in earned if fen]
+
+
+async def test_who_did_one_step_does_not_do_the_next(county: County) -> None:
+    """S13.1, S4.3: the bank declares, the county checks, finance pays: three people, whatever their posts;
+    each step sent twice at once is done once."""
+    await lend([Line(date(2025, 12, 20), date(2025, 12, 20))])
+    await draft(county)
+    posts = {role: await Post.get(role=role, county="411082") for role in ROLES}
+    both = (("bank_officer", "county_clerk"), ("county_clerk", "finance_officer"))
+    for mine, more in both:
+        post = posts[more]
+        await Post.create(
+            county="411082", person_id=posts[mine].person_id, organisation_id=post.organisation_id, role=more,
+            region=post.region, from_on=post.from_on,
+        )  # fmt: skip
+    twice = await asyncio.gather(submit(county), submit(county))
+    assert twice[0] == twice[1]
+    key, pack = twice[0].key, county.pack
+    zhao, liu = await person(county, "zhao", DUE), await person(county, "liu", DUE)
+    with pytest.raises(RuleRefused, match="是您报的"):
+        await subsidies.check(zhao, key, correct=True, reason="", pack=pack, now=at(DUE))
+    checked = await asyncio.gather(check(county, DUE), check(county, DUE))
+    assert {each.state for each in checked} == {"checked"}
+    with pytest.raises(RuleRefused, match="是您核对的"):
+        await subsidies.pay(liu, key, DUE, pack, at(DUE))
+    paid = await asyncio.gather(pay(county, DUE), pay(county, DUE))
+    assert {each.state for each in paid} == {"paid"}
+    assert await Notice.filter(kind="subsidy_paid").count() == 1
+    acts = ["declare_subsidies", "check_subsidies", "pay_subsidies"]
+    assert [await AuditEntry.filter(action=act).count() for act in acts] == [1, 1, 1]
