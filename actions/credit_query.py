@@ -117,7 +117,7 @@ async def ask(
     query, told = await _begin(actor, post, fresh, purpose, now)
     if not told:
         await _outside(query, bureau, fresh, now)
-    return await _view(query)
+    return await _view(query, now)
 
 
 async def _begin(
@@ -193,14 +193,7 @@ async def queries(actor: Actor, application_key: str, now: datetime, *, limit: i
         post = require_post(posts_for_application(actor, application, *ASKED_BY))
         rows = rows.filter(organisation_id=post.organisation_id)
         await audit.viewed(actor.county, actor.person_id, ("application", application.id), now)
-    return [await _view(row) for row in await rows.order_by("-id").limit(limit)]
-
-
-async def forget_expired(county: str, now: datetime) -> int:
-    """Delete what came back of queries whose time is over; that there was a query stays. Clause: S6.6."""
-    return await CreditQuery.filter(county=county, expires_at__lte=now, result_sealed__isnull=False).update(
-        result_sealed=None
-    )
+    return [await _view(row, now) for row in await rows.order_by("-id").limit(limit)]
 
 
 async def _note_refusal(actor: Actor, application_id: int, code: str, purpose: str, now: datetime) -> None:
@@ -255,8 +248,9 @@ async def _own(query: CreditQuery) -> Report:
     return Report(row["loans"], row["balance_fen"], row["overdue_fen"], row["bad_records"])
 
 
-async def _view(query: CreditQuery) -> QueryView:
-    result = query.result
+async def _view(query: CreditQuery, now: datetime) -> QueryView:
+    held = query.expires_at is not None and query.expires_at > now  # a hold keeps it, for nobody to read here
+    result = query.result if held else None
     return QueryView(
         key=query.key,
         purpose=query.purpose,

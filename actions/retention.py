@@ -60,7 +60,8 @@ CLASSES: Mapping[str, _Class] = MappingProxyType(
         ),
         "query_results": _Class(
             "credit_query",
-            "t.county = $1 AND t.expires_at < $2 AND t.result_sealed IS NOT NULL",
+            f"""t.county = $1 AND t.expires_at < $2 AND t.result_sealed IS NOT NULL
+                AND t.person_id NOT IN ({_HELD})""",
             "UPDATE credit_query t SET result_sealed = NULL WHERE t.id = ANY($1)",
         ),
         "bad_records": _Class(

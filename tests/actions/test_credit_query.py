@@ -6,11 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from actions import applications, credit_query
+from actions import applications, credit_query, own_data, retention
 from actions.credit_query import BureauError, Question, Report
 from bot.errors import NotFound, RuleRefused
 from models.application import LoanApplication
 from models.conversation import Consent
+from models.people import Person
 from models.privacy import CreditQuery
 from models.work import AuditEntry
 from rules.credit_query import Purpose
@@ -56,8 +57,15 @@ async def test_a_query_by_authorisation_is_written_down_and_asked_once(
     ]
     row = await CreditQuery.get()
     assert b"5000000" not in bytes(row.result_sealed)
-    assert await credit_query.forget_expired("411082", NOW + timedelta(days=31)) == 1
-    (seen,) = await credit_query.queries(await county.actor("zhang"), application.key, NOW)
+    zhang, late = await county.actor("zhang"), NOW + timedelta(days=400)
+    (over,) = await credit_query.queries(zhang, application.key, NOW + timedelta(days=31))
+    assert (over.key, over.bureau) == (found.key, None), "nobody reads it, deleted or not"
+    key = (await Person.get(id=zhang.person_id)).key
+    await own_data.hold(None, key, "法院要求", "411082", NOW)
+    assert (await retention.clear("411082", county.pack, late))["query_results"] == 0
+    await own_data.lift_hold(None, key, "411082", NOW)
+    assert (await retention.clear("411082", county.pack, late))["query_results"] == 1
+    (seen,) = await credit_query.queries(zhang, application.key, NOW)
     assert (seen.purpose, seen.bureau) == ("loan_review", None)
     (asked,) = await credit_query.queries(chen, application.key, NOW)
     assert asked.key == found.key
