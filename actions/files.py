@@ -222,14 +222,22 @@ async def _keep(row: StoredFile, prepared: Prepared, folder: Path) -> None:
     row.latitude, row.longitude = prepared.latitude, prepared.longitude
 
 
+def is_under_old_key(folder: Path, key: str) -> bool:
+    """Whether a content is sealed under another key than the current one; not where it is gone."""
+    try:
+        with _path(folder, key).open("rb") as file:
+            head = file.read(2)
+    except FileNotFoundError:
+        return False
+    return head[1] != keyring().current
+
+
 def reseal(folder: Path, key: str) -> bool:
     """Seal a content under the current key; False where it is already, or gone."""
     path, ring = _path(folder, key), keyring()
-    if not path.exists():
+    if not is_under_old_key(folder, key):
         return False
     sealed = path.read_bytes()
-    if sealed[1] == ring.current:
-        return False
     _write(path, ring.seal(ring.open(sealed, _place(key)), _place(key)))
     return True
 

@@ -79,8 +79,11 @@ async def reseal(folder: Path, now: datetime, progress: Progress | None = None) 
     return {name: count for name, count in done.items() if count}
 
 
-async def left() -> Mapping[str, int]:
-    """Place -> values that still are under another key than the current one; empty: the old keys may go."""
+async def left(folder: Path) -> Mapping[str, int]:
+    """Place -> values that still are under another key than the current one; empty: the old keys may go.
+
+    Contents on disk count as well: without the key they were sealed under they are lost.
+    """
     kid = keyring().current
     found = {}
     for place in await places():
@@ -91,6 +94,9 @@ async def left() -> Mapping[str, int]:
         )
         if row["n"]:
             found[place.name] = int(row["n"])
+    keys = [row["key"] for row in await fetch("SELECT key FROM stored_file WHERE state = 'stored'")]
+    if old := await asyncio.to_thread(lambda: sum(files.is_under_old_key(folder, key) for key in keys)):
+        found["stored_file:content"] = old
     return found
 
 

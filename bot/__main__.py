@@ -644,13 +644,24 @@ def keys_rotate(
         bool, typer.Option("--at-once", help="add the key and use it in one go: nothing else is running")
     ] = False,
 ) -> None:
-    """First call: add a new key. After a restart of every process, second call: use it and seal all anew."""
+    """First call: add a new key. After a restart of every process, second call: use it and seal all anew.
+
+    A call after one that was broken off goes on with what it left.
+    """
     from bot import keys
 
     settings = _settings()
     path = Path(settings.keys) if settings.keys else Path(settings.var) / "keys.toml"
+
+    async def count(_stop: asyncio.Event) -> Mapping[str, int]:
+        from actions import resealing
+        from bot import app
+
+        async with app.open_runtime(settings) as runtime:
+            return await resealing.left(runtime.files)
+
     file = keys.load(path)
-    if max(file.data_keys) == file.current:
+    if max(file.data_keys) == file.current and not (len(file.data_keys) > 1 and _run(count)):
         file = keys.add(path)
         if not at_once:
             console.print(f"key {max(file.data_keys)} is in {path.name}, not used yet.")
@@ -670,7 +681,7 @@ def keys_rotate(
             console.print(
                 f"key {file.current} is used; sealed anew: {_tally(done) or 'nothing'}", highlight=False
             )
-            return await resealing.left()
+            return await resealing.left(runtime.files)
 
     if left := _run(run):
         console.print(f"still under older keys: {_tally(left)}. Is a process running with the old file?")

@@ -54,7 +54,8 @@ async def test_everything_is_sealed_anew_and_a_broken_run_goes_on(
     stored = await files.store(zhang, paper, "paper", NOW, tmp_path)
 
     sealing.install(new)
-    before = await resealing.left()
+    before = await resealing.left(tmp_path)
+    assert before["stored_file:content"] == 1
     assert {"person:name", "loan_application:answers", "inbox:body", "dialog:state"} <= set(before)
     monkeypatch.setattr(resealing, "CHUNK", 3)
     told = 0
@@ -71,7 +72,7 @@ async def test_everything_is_sealed_anew_and_a_broken_run_goes_on(
     assert (half.reached != "", half.finished_at) == (True, None)
     assert (await Person.get(id=zhang.person_id)).name == "张守田", "readable in the middle of it"
     await resealing.reseal(tmp_path, NOW)
-    assert await resealing.left() == {}
+    assert await resealing.left(tmp_path) == {}
     assert await resealing.reseal(tmp_path, NOW) == {}, "a second time changes nothing"
     done = await ResealProgress.get(place="person:name", kid=2)
     assert (done.resealed, done.finished_at) == (before["person:name"], NOW)
