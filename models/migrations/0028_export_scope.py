@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0026_joining")]
+    dependencies = [("models", "0027_page_paths")]
     operations = [
         ops.AddField("Export", "posts", fields.TextField(default="", db_default="")),
     ]
