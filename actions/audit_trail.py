@@ -48,6 +48,7 @@ ACTION_WORDS: Mapping[str, str] = MappingProxyType(
         "decide_return": "退回补充",
         "decide_reject": "审核不通过",
         "visit": "走访",
+        "visit_judged_again": "重新核对走访照片",
         "disburse": "登记放款",
         "record_repayment": "登记还款",
         "reverse_repayment": "冲正还款",

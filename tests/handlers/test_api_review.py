@@ -344,4 +344,4 @@ async def test_a_colleague_does_the_tasks_while_somebody_is_away(world: World) -
     status, body = await officer.post("/api/v1/delegations", given)
     assert (status, body["error"]["code"]) == (422, "other_organisation")
     status, body = await (await world.login("zhang")).post("/api/v1/delegations", given)
-    assert status == 404
+    assert (status, body["error"]["rule"]) == (403, "S17.1")
