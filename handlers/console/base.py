@@ -53,9 +53,11 @@ OTHERS = (
     ("/console/filings", "每月备案", rights.FILINGS),
     ("/console/subsidies", "贴息", rights.SUBSIDIES),
     ("/console/risk", "风险台账", rights.RISK),
+    ("/console/reports", "通报报表", rights.REPORTS),
+    ("/console/audit", "操作记录", rights.AUDIT),
 )
-BY_PHONE = (("/m/reports", "通报报表", rights.REPORTS), ("/m/", "手机页面", rights.MYSELF))
-"""Only a session of WeChat opens these; from the desk's own they would ask to log in by phone."""
+BY_PHONE = (("/m/", "手机页面", rights.MYSELF),)
+"""Only a session of WeChat opens this; from the desk's own it would ask to log in by phone."""
 SAID: Mapping[str, str] = {
     "asked": "正在做，做好后在这里下载。",
     "retried": "已经重新安排发送。",

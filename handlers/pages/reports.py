@@ -70,26 +70,30 @@ async def report(viewer: Viewer) -> web.StreamResponse:
         return await as_file(found, query.format)
     rows, next_code = rows_after(found, query.after, ROWS)
     scale = most_bp([share_bp(row.measured) for row in found.rows], found.line_bp)
-    lines = [_line(found, row, scale) for row in rows]
+    lines = [_line(viewer, found, row, scale) for row in rows]
     return render(
         viewer,
         "report.html",
         it=found,
         lines=lines,
-        total=_line(found, found.total, scale) if found.total else None,
+        total=_line(viewer, found, found.total, scale) if found.total else None,
         columns=found.spec.columns,
         tabs=[
-            (LEVEL_TITLES[level], _address(found, level=level), level == found.level)
+            (LEVEL_TITLES[level], _address(viewer, found, level=level), level == found.level)
             for level in found.levels
         ],
         target=_BAR * found.line_bp // scale if found.line_bp else None,
         line_words=share_words_of(found.line_bp),
         judged={True: "▲ 超过", False: "✓ 没超过", None: ""},
-        other_order=_address(found, order="worst" if query.order == "best" else "best", within=found.within),
+        other_order=_address(
+            viewer, found, order="worst" if query.order == "best" else "best", within=found.within
+        ),
         best_first=query.order == "best",
-        sheet=_address(found, within=found.within, format="xlsx"),
-        picture=_address(found, within=found.within, format="png"),
-        next=_address(found, within=found.within, order=query.order, after=next_code) if next_code else "",
+        sheet=_address(viewer, found, within=found.within, format="xlsx"),
+        picture=_address(viewer, found, within=found.within, format="png"),
+        next=_address(viewer, found, within=found.within, order=query.order, after=next_code)
+        if next_code
+        else "",
         chart=_chart(found, rows[:_CHART_ROWS]),
     )
 
@@ -107,19 +111,18 @@ def _query(kind: type[Any], viewer: Viewer, **more: Any) -> Any:
         raise HttpError(404) from None
 
 
-def _address(found: ReportView, *, level: str = "", **more: str) -> str:
+def _address(viewer: Viewer, found: ReportView, *, level: str = "", **more: str) -> str:
     """The address of this report on this day, with what differs; the newest day needs no name."""
     parts = {"level": level or found.level, **({"day": found.day.isoformat()} if found.day else {}), **more}
-    return (
-        f"/m/reports/{found.spec.name}?{urlencode({name: value for name, value in parts.items() if value})}"
-    )
+    query = urlencode({name: value for name, value in parts.items() if value})
+    return f"{viewer.root}/reports/{found.spec.name}?{query}"
 
 
-def _line(found: ReportView, row: Row, scale: int) -> Line:
+def _line(viewer: Viewer, found: ReportView, row: Row, scale: int) -> Line:
     bp = share_bp(row.measured)
     inside = ""
     if found.level == "town" and row is not found.total and "village" in found.levels:
-        inside = _address(found, level="village", within=row.code)
+        inside = _address(viewer, found, level="village", within=row.code)
     return Line(
         row=row,
         words=share_words(row.measured, found.line_bp),
@@ -128,25 +131,25 @@ def _line(found: ReportView, row: Row, scale: int) -> Line:
         cut=(bp or 0) > scale,
         spark=spark(row.trend),
         inside=inside,
-        cells=tuple(_cell(found, row, column) for column in found.spec.columns),
+        cells=tuple(_cell(viewer, found, row, column) for column in found.spec.columns),
     )
 
 
-def _cell(found: ReportView, row: Row, column: Column) -> Cell:
+def _cell(viewer: Viewer, found: ReportView, row: Row, column: Column) -> Cell:
     link = ""
     if column.key in found.spec.opens and row.figures[column.key] and found.day:
         level = found.level
         if row is found.total:
             level_of_total = "county" if row.code.endswith("000000") else "town"
-            link = _loans_address(found, column.key, level_of_total, row.code, found.day)
+            link = _loans_address(viewer, found, column.key, level_of_total, row.code, found.day)
         else:
-            link = _loans_address(found, column.key, level, row.code, found.day)
+            link = _loans_address(viewer, found, column.key, level, row.code, found.day)
     return Cell(column, words_of(column, row, found.line_bp), link)
 
 
-def _loans_address(found: ReportView, figure: str, level: str, code: str, day: date) -> str:
+def _loans_address(viewer: Viewer, found: ReportView, figure: str, level: str, code: str, day: date) -> str:
     query = urlencode({"figure": figure, "level": level, "code": code, "day": day.isoformat()})
-    return f"/m/reports/{found.spec.name}/loans?{query}"
+    return f"{viewer.root}/reports/{found.spec.name}/loans?{query}"
 
 
 def spark(trend: Sequence[int | None]) -> str:
@@ -182,7 +185,7 @@ async def loans(viewer: Viewer) -> web.Response:
     more = ""
     if len(found.items) == LOANS:
         more = f"{viewer.request.path}?{urlencode({**viewer.request.query, 'after': found.items[-1].key})}"
-    back = f"/m/reports/{found.spec.name}"
+    back = f"{viewer.root}/reports/{found.spec.name}"
     if query.level != "county":
         back += f"?{urlencode({'level': query.level, 'day': found.day.isoformat()})}"
     return render(viewer, "report_loans.html", it=found, next=more, back=back)

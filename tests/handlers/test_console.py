@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -288,6 +289,24 @@ async def test_a_loan_shows_its_book_and_the_tasks_of_risk_are_done_at_the_desk(
     for address in ("/console/filings", "/console/risk"):
         assert (await banker.get(address))[0] == 200
     assert (await (await desks("sun")).get(f"/console/disposals/{task.key}"))[0] == 404
+
+
+async def test_reports_and_the_trail_open_from_the_desk_and_lead_back_to_it(
+    world: World, desks: OpenDesk
+) -> None:
+    """S12.5, S17.2: who came in by password needs no phone for them."""
+    await write_days()
+    clerk, auditor = await desks("liu"), await desks("shen")
+    _, page, _ = await clerk.get("/console/reports")
+    assert "overdue_rates" in re.findall(r'href="/console/reports/(\w+)"', page)
+    status, page, _ = await clerk.get("/console/reports/overdue_rates?level=village")
+    found = ("/console/reports/overdue_rates?level=town" in page, "/m/reports" in page)
+    assert (status, *found) == (200, True, False)
+    assert (await clerk.get("/console/audit"))[0] in (403, 404)
+    status, page, _ = await auditor.get("/console/audit")
+    assert (status, "操作记录" in page, "/m/" in page) == (200, True, False)
+    _, page, _ = await auditor.get("/console")
+    assert ('href="/console/audit"' in page, 'href="/console/reports"' in page) == (True, False)
 
 
 async def test_policy_jobs_and_held_notices_are_seen_and_mended(world: World, desks: OpenDesk) -> None:
