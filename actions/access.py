@@ -210,7 +210,7 @@ def post_for_task(actor: Actor, task: Task) -> HeldPost | None:
 async def access_task(actor: Actor, key: str) -> Task:
     """The task, if it is one of the actor's. Raises NotFound. Clause: S17.2."""
     task = await Task.get_or_none(key=key, county=actor.county)
-    if task is None or post_for_task(actor, task) is None:
+    if task is None or not (task.assignee_id == actor.person_id or post_for_task(actor, task)):
         raise NotFound("没有找到这项任务，可能已经转给别人了。")
     return task
 

@@ -143,7 +143,7 @@ def _task(actor: Actor, application: LoanApplication, task: Task, now: datetime)
     stages = {stage.name: stage.title for stage in routing.route_of(application).stages()}
     title = stages.get(task.stage) or routing.TASK_TITLES[task.kind]
     role = routing.ROLE_TITLES.get(task.role, task.role)
-    mine = post_for_task(actor, task) is not None
+    mine = task.assignee_id == actor.person_id or post_for_task(actor, task) is not None
     return OpenTask(task.key, title, role, task.due_at, task.due_at < now, mine)
 
 

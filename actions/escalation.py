@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from actions import routing
-from actions.access import holders_of
 from actions.notices import NewNotice, business_date, plan
 from bot.database import fetch, transaction
 from models.application import Task
@@ -78,11 +77,10 @@ async def remind_tasks(county: str, pack: Pack, now: datetime) -> int:
             due_at__lte=now + soon,
             opened_at__lt=now - soon / 2,
         ).order_by("id")
-        charges = {task.id: routing.charge_of(task) for task in tasks}
-        holders = await holders_of(county, charges.values(), on=on)
+        holders = await routing.people_of(tasks, on)
         told = [
             NewNotice(who, "task_due_soon", "task", task.id, {}, business_date(task.due_at), "soon")
             for task in tasks
-            for who in holders[charges[task.id]]
+            for who in holders[task.id]
         ]
         return await plan(connection, county, told, pack, now)

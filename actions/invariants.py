@@ -105,8 +105,8 @@ INVARIANTS = (
              + (SELECT count(*) FROM decision d JOIN loan_application a ON a.id = d.application_id
                   WHERE d.reviewer_id = a.applicant_id
                      OR (d.reviewer_id = a.filled_by_id AND a.route <> 'paper'))
-             + (SELECT count(*) FROM (SELECT 1 FROM decision GROUP BY application_id, reviewer_id
-                  HAVING count(DISTINCT stage) > 1) x)""",
+             + (SELECT count(*) FROM (SELECT 1 FROM decision WHERE reviewer_id IS NOT NULL
+                  GROUP BY application_id, reviewer_id HAVING count(DISTINCT stage) > 1) x)""",
     ),
     Invariant(
         "I9 every change of state is in the audit trail",
@@ -115,7 +115,7 @@ INVARIANTS = (
                      WHERE e.subject_kind = 'application' AND e.subject_id = a.id AND e.action = 'submit'))
              + (SELECT count(*) FROM decision d WHERE NOT EXISTS (
                   SELECT 1 FROM audit_entry e WHERE e.subject_kind = 'application'
-                    AND e.subject_id = d.application_id AND e.actor_id = d.reviewer_id
+                    AND e.subject_id = d.application_id AND e.actor_id IS NOT DISTINCT FROM d.reviewer_id
                     AND e.action = 'decide_' || d.decision))""",
     ),
     Invariant(

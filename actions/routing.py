@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import asyncpg
 
-from actions import notices
+from actions import ballots, notices
 from actions.access import Charge, holders_of, role_holders
 from actions.notices import NewNotice
 from bot.config import SHANGHAI
@@ -18,6 +18,7 @@ from rules.authority import may_decide
 from rules.regions import covers, scope_of
 from rules.routes import FINAL_STATES, Decision, Progress, Route, Stage, State, denied, open_stages
 from rules.tasks import deadline
+from rules.votes import votes_needed
 
 BANK_OF = {
     "acquiring_bank": "acquiring_bank_id",
@@ -49,6 +50,7 @@ TASK_TITLES = {
     "vacancy": "安排人手",
     "privacy_request": "答复更正或删除资料的要求",
     "audit_alert": "查清谁看了太多资料",
+    "vote": "审议表决",
     "slip": "核对还款单据",
     "promise": "问一问没按说好的日子还",
 }
@@ -65,6 +67,7 @@ ROLE_TITLES = {
     "system_administrator": "系统管理员",
     "safety_administrator": "安全管理员",
     "audit_administrator": "审计管理员",
+    ballots.MEMBER: "小组成员",
 }
 
 
@@ -138,8 +141,12 @@ async def open_tasks(
 ) -> list[Task]:
     """Open a task for every stage that may decide now and tell the people concerned. Clause: S1.2."""
     route, progress = route_of(application), progress_of(application)
-    made = [await _open_stage_task(application, stage, pack, now) for stage in open_stages(route, progress)]
-    fresh = [task for task in made if task is not None]
+    fresh: list[Task] = []
+    for stage in open_stages(route, progress):
+        if stage.panel:
+            fresh += await _open_votes(connection, application, stage, pack, now)
+        elif task := await _open_stage_task(application, stage, pack, now):
+            fresh.append(task)
     await tell_holders(connection, fresh, "task_assigned", pack, now)
     return fresh
 
@@ -157,6 +164,53 @@ async def _open_stage_task(
         due_at=deadline(on_day(now), stage.limit_working_days).at,
         now=now,
     )
+
+
+async def _open_votes(
+    connection: asyncpg.Connection, application: LoanApplication, stage: Stage, pack: Pack, now: datetime
+) -> list[Task]:
+    """A task for every member who may vote; the county centre hears where too few may. Clause: S4.3."""
+    on, column = on_day(now), BANK_OF.get(stage.organisation_kind)
+    there = await ballots.of_stage(application, application.round, stage.name)
+    if there and len(there) >= votes_needed(len(there), pack.votes(on)):
+        return []  # who comes later sits from the next vote on
+    body = getattr(application, column) if column else None
+    panel = await ballots.panel_for(application, stage.panel, body)
+    seats = await ballots.seats_for(application, panel, stage.name, on) if panel else []
+    missing = ballots.lacks(panel, seats, votes_needed(len(seats), pack.votes(on)))
+    if panel is None or missing:
+        await tell_missing(connection, application, stage, missing, pack, now)
+        return []
+    due_at = deadline(on, stage.limit_working_days).at
+    return [
+        await Task.create(
+            county=application.county,
+            kind=ballots.TASK,
+            application=application,
+            round=application.round,
+            stage=stage.name,
+            role=ballots.MEMBER,
+            assignee_id=member,
+            organisation_id=panel.organisation_id,
+            region=application.village,
+            opened_at=now,
+            due_at=due_at,
+        )
+        for member in await ballots.without_task(application, stage.name, seats)
+    ]
+
+
+async def tell_missing(
+    connection: asyncpg.Connection,
+    application: LoanApplication,
+    stage: Stage,
+    missing: str,
+    pack: Pack,
+    now: datetime,
+) -> None:
+    """A vote cannot go on: the county centre sees to it that the group meets. Clause: S4.3."""
+    words = f"申请{application.number}的“{stage.title}”办不下去：{missing}。请登记小组成员，或者催他们表决。"
+    await _tell_vacancies(connection, application.county, [words[:300]], pack, now)
 
 
 async def open_visit(
@@ -225,8 +279,7 @@ async def tell_holders(
     if not tasks:
         return
     on, county = on_day(now), tasks[0].county
-    charges = {task.id: charge_of(task) for task in tasks}
-    holders = await holders_of(county, charges.values(), on=on)
+    holders = await people_of(tasks, on)
     facts = await _facts_of(tasks, now)
     planned = [
         NewNotice(
@@ -239,16 +292,22 @@ async def tell_holders(
             facts=facts[task.id],
         )
         for task in tasks
-        for person in holders[charges[task.id]]
+        for person in holders[task.id]
     ]
     await notices.plan(connection, county, planned, pack, now)
-    vacant = [
-        task
+    vacant = [task for task in tasks if task.kind != VACANCY and (not holders[task.id] or _lacks_body(task))]
+    said = dict.fromkeys(_vacancy_words(task, facts[task.id]) for task in vacant)
+    await _tell_vacancies(connection, county, list(said), pack, now)
+
+
+async def people_of(tasks: Sequence[Task], on: date) -> dict[int, list[int]]:
+    """For each task the ids of the people who are to do it: a member alone, else who holds its role. S1.2"""
+    charges = {task.id: charge_of(task) for task in tasks if task.assignee_id is None}
+    holders = await holders_of(tasks[0].county, charges.values(), on=on) if charges else {}
+    return {
+        task.id: [task.assignee_id] if task.assignee_id is not None else holders[charges[task.id]]
         for task in tasks
-        if task.kind != VACANCY and (not holders[charges[task.id]] or _lacks_body(task))
-    ]
-    said = {_vacancy_words(task, facts[task.id]): task for task in vacant}
-    await _tell_vacancies(connection, said, pack, now)
+    }
 
 
 def charge_of(task: Task) -> Charge:
@@ -271,12 +330,12 @@ def _vacancy_words(task: Task, facts: Mapping[str, str]) -> str:
 
 
 async def _tell_vacancies(
-    connection: asyncpg.Connection, vacancies: Mapping[str, Task], pack: Pack, now: datetime
+    connection: asyncpg.Connection, county: str, vacancies: Sequence[str], pack: Pack, now: datetime
 ) -> None:
     """Nobody may do these tasks: the county centre finds somebody; it hears of each vacancy once. S1.2."""
     if not vacancies:
         return
-    on, (county, *_) = on_day(now), [task.county for task in vacancies.values()]
+    on = on_day(now)
     known = await Task.filter(county=county, kind=VACANCY, state="open", note__in=list(vacancies))
     region = f"{county}000000"
     clerks = await role_holders(county, "county_clerk", region, on=on)
@@ -311,7 +370,7 @@ def _task_facts(
     task: Task, application: LoanApplication | None, names: Mapping[str, str], now: datetime
 ) -> dict[str, str]:
     title = TASK_TITLES[task.kind]
-    if application is not None and task.kind == "review":
+    if application is not None and task.kind in ("review", ballots.TASK):
         title = route_of(application).stage(task.stage).title
     return {
         "task": title,

@@ -8,14 +8,14 @@ from datetime import datetime
 
 import asyncpg
 
-from actions import audit, audit_watch, bindings, claims, own_data, routing, staff_changes
-from actions.access import Actor, access_task, family_of
+from actions import audit, audit_watch, ballots, bindings, claims, own_data, routing, staff_changes
+from actions.access import Actor, access_task
 from actions.applications import refuse
 from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loans
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import Decision as DecisionRow
-from models.application import LoanApplication, Task, Visit
+from models.application import LoanApplication, Task
 from policies.pack import Pack
 from rules import tasks as rules
 from rules.identity import check_free_text
@@ -68,6 +68,8 @@ class TaskView:
     shown_hash: str = ""
     loan: ShownLoan | None = None
     """The loan it is about, where it is about one."""
+    ballot: ballots.BallotView | None = None
+    """How the vote stands, where a group decides."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,11 @@ async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]
             f" AND region BETWEEN ${at - 2} AND ${at - 1}{page} ORDER BY due_at, id LIMIT {int(limit)})"
             for way in (held, passed_up)
         ]
+    values.append(actor.person_id)
+    looks.append(
+        f"(SELECT id, due_at FROM task WHERE county = $1 AND state = 'open'"  # noqa: S608
+        f" AND assignee_id = ${len(values)}::bigint{page} ORDER BY due_at, id LIMIT {int(limit)})"
+    )
     # only placeholders are put together here, every value is bound
     rows = await database.fetch(
         f"SELECT id FROM ({' UNION '.join(looks)}) x ORDER BY due_at, id LIMIT {int(limit)}",  # noqa: S608
@@ -140,7 +147,7 @@ async def _view(actor: Actor, task: Task, loans: Mapping[int, ShownLoan], now: d
     shown = await shown_application(application) if application else None
     stage = _stage(application, task)
     missing: tuple[str, ...] = ()
-    allowed = stage.decisions if stage and task.kind == "review" else ()
+    allowed = stage.decisions if stage and task.kind in ("review", ballots.TASK) else ()
     if application is not None and stage is not None and stage.requires:
         met = await routing.fulfilled(application)
         missing = tuple(need for need in stage.requires if not {need, denied(need)} & met)
@@ -164,11 +171,14 @@ async def _view(actor: Actor, task: Task, loans: Mapping[int, ShownLoan], now: d
         missing=missing,
         shown_hash=shown.hash if shown else "",
         loan=loans[task.loan_id] if task.loan_id else None,
+        ballot=await ballots.ballot(application, task.round, task.stage)
+        if application and task.kind == ballots.TASK
+        else None,
     )
 
 
 def _stage(application: LoanApplication | None, task: Task) -> Stage | None:
-    if application is None or task.kind not in ("review", "disburse"):
+    if application is None or task.kind not in ("review", "disburse", ballots.TASK):
         return None
     return routing.route_of(application).stage(task.stage)
 
@@ -201,7 +211,7 @@ async def decide(
         repeated = await _repeated(actor, application, task, decision)
         if repeated is not None:
             return repeated
-        await _check_may_decide(actor, application, task, decision, shown_hash)
+        await check_may_decide(actor, application, task, decision, shown_hash)
         await take(task, actor, decision.value, now)
         await DecisionRow.create(
             county=application.county,
@@ -256,9 +266,10 @@ async def _repeated(
     return _result(application, repeated=True) if same else None
 
 
-async def _check_may_decide(
+async def check_may_decide(
     actor: Actor, application: LoanApplication, task: Task, decision: Decision, shown_hash: str
 ) -> None:
+    """Raises Conflict where it is decided or has changed, RuleRefused where he may not. Clause: S4.3."""
     if task.state != "open" or task.round != application.round:
         done_by_words = await _who_was_first(application, task)
         raise Conflict("S1.2", done_by_words, code="already_decided")
@@ -280,23 +291,8 @@ async def _check_may_decide(
 
 async def _refuse_involved(actor: Actor, application: LoanApplication, task: Task) -> None:
     """Not one's own, one's family's or what one filled in; nor what one decided at another stage."""
-    involved = await family_of(application)
-    first = routing.route_of(application).steps[0].stages
-    if application.route != "paper" or task.stage not in [stage.name for stage in first]:
-        # 途径一: the village clerk who enters the paper gives the preliminary review himself (S2.1)
-        involved |= {application.filled_by_id}
-    elsewhere = await DecisionRow.filter(application_id=application.id).exclude(stage=task.stage)
-    surveyed = await Visit.filter(application_id=application.id)
-    refuse(
-        [
-            rules.check_reviewer(
-                actor.person_id,
-                family_ids=involved,
-                decided_ids=frozenset(row.reviewer_id for row in elsewhere)
-                | frozenset(visit.visitor_id for visit in surveyed),
-            )
-        ]
-    )
+    family, elsewhere = await ballots.involved(application, task.stage)
+    refuse([rules.check_reviewer(actor.person_id, family_ids=family, decided_ids=elsewhere)])
 
 
 async def _who_was_first(application: LoanApplication, task: Task) -> str:
@@ -322,7 +318,7 @@ async def take(task: Task, actor: Actor, outcome: str, now: datetime) -> None:
 
 async def advance(
     connection: asyncpg.Connection,
-    actor: Actor,
+    actor: Actor | None,
     application: LoanApplication,
     stage: str,
     decision: Decision,
@@ -332,7 +328,10 @@ async def advance(
     reason: str = "",
     fields: Sequence[str] = (),
 ) -> DecisionResult:
-    """Move the application on after a decision: next tasks, notices, audit. The caller holds its row lock."""
+    """Move the application on after a decision: next tasks, notices, audit. The caller holds its row lock.
+
+    `actor` None: a group decided.
+    """
     before = routing.progress_of(application)
     after = after_decision(routing.route_of(application), before, stage, decision)
     routing.set_progress(application, after, now)
@@ -345,7 +344,7 @@ async def advance(
     await application.save()
     await audit.record(
         application.county,
-        actor.person_id,
+        actor.person_id if actor else None,
         f"decide_{decision.value}",
         ("application", application.id),
         now,

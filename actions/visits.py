@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from actions import audit, files, routing
+from actions import audit, ballots, files, routing
 from actions.access import Actor, access_task, family_of
 from actions.applications import refuse
 from actions.visit_plans import keep_findings
@@ -136,7 +136,8 @@ async def _decided(application_id: int, *, of_a_body: bool = False) -> frozenset
     rows = DecisionRow.filter(application_id=application_id)
     if of_a_body:
         rows = rows.filter(organisation_id__isnull=False)
-    return frozenset(row.reviewer_id for row in await rows)
+    reviewers = frozenset(row.reviewer_id for row in await rows if row.reviewer_id is not None)
+    return reviewers | await ballots.voters(application_id, of_a_body=of_a_body)
 
 
 async def _refuse_used_photos(photos: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ MODEL_MODULES = (
     "models.identity",
     "models.conversation",
     "models.application",
+    "models.panel",
     "models.imports",
     "models.exports",
     "models.loan",

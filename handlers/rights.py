@@ -83,6 +83,10 @@ STAFF_CHANGES = Right(_of(OWN, *STAFF_ROLES))
 BODIES = Right(_of(COUNTY, *STAFF_ROLES), shows="nothing")
 NEW_BODY = Right(_of(COUNTY, SYSTEM), shows="nothing")
 AUTHORITY = Right(_of(COUNTY, SYSTEM), "organisation", shows="nothing")
+PANELS = Right(_of(COUNTY, *STAFF_ROLES))
+NEW_PANEL = Right(_of(COUNTY, SYSTEM), shows="nothing")
+PANEL = Right(_of(COUNTY, SYSTEM), "panel")
+"""村五人小组, 三员, 风控小组, 审议小组: who sits in them."""
 FIRST_LOGIN = Right(_of(COUNTY, SYSTEM), "officer", shows="nothing")
 JOIN_CODE = Right(_of(COUNTY, SYSTEM, "county_clerk"), "officer", shows="nothing")
 LOGIN_OF_OTHERS = Right(_of(COUNTY, SAFETY), "officer", shows="nothing")
@@ -95,6 +99,8 @@ MY_CLAIM = Right(_ANYBODY, "claim", shows="masked")
 MY_CONSENT = Right(_ANYBODY, "consent", shows="own")
 MY_APPLICATION = Right(_ANYBODY, "application", shows="own")
 APPLICATION = Right({**_ANYBODY, **APPLICATION_READERS}, "application")
+BALLOTS = Right(APPLICATION_READERS, "application")
+"""How a group voted: for who reviews, afterwards; the farmer sees what came of it."""
 CREDIT_QUERY = Right(
     {role: APPLICATION_READERS[role] for role in _ASK_BUREAUS}, "credit query", shows="whole"
 )

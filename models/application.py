@@ -93,10 +93,11 @@ class Decision(Row):
     application_id: int
     round = fields.IntField()
     stage = fields.CharField(max_length=40)
-    reviewer: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
-        "models.Person", related_name="decisions", on_delete=fields.RESTRICT
+    reviewer: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
+        "models.Person", related_name="decisions", null=True, on_delete=fields.RESTRICT
     )
-    reviewer_id: int
+    reviewer_id: int | None
+    """Null: a group decided; who said what stands in its votes."""
     organisation_id = fields.BigIntField(null=True)
     decision = fields.CharField(max_length=10)
     reason = fields.CharField(max_length=300, default="")
@@ -126,6 +127,8 @@ class Task(KeyedRow):
     notice_id = fields.BigIntField(null=True)
     person_id = fields.BigIntField(null=True)
     """Whom the task is about, where it is about a person (call_or_visit, handover)."""
+    assignee_id = fields.BigIntField(null=True)
+    """Whose task it is alone, where it is not a role's: a member's vote."""
     round = fields.IntField(default=1)
     stage = fields.CharField(max_length=40, default="")
     role = fields.CharField(max_length=24)

@@ -26,6 +26,7 @@ from rules.repayment import Policy as RepaymentPolicy
 from rules.routes import Route, Stage, Step, with_requirement
 from rules.slips import SlipPolicy
 from rules.tasks import EscalationPolicy
+from rules.votes import VotePolicy
 from rules.watching import WatchPolicy
 
 
@@ -206,6 +207,11 @@ class Pack:
             delegation_max_days=held.delegation_max_days.on(on),
         )
 
+    def votes(self, on: date) -> VotePolicy:
+        """How a group decides together. Clause: S4.3."""
+        held = self.contents.votes
+        return VotePolicy(held.quorum.on(on), held.majority.on(on), held.least.on(on), held.tie.on(on))
+
     def codes(self, on: date) -> CodePolicy:
         """How a WeChat proves by short message whose it is. Clause: S1.7."""
         held = self.contents.identity
@@ -269,6 +275,7 @@ class Pack:
             limit_working_days=table.limit_working_days,
             decisions=table.decisions,
             requires=table.requires,
+            panel=table.panel,
         )
 
     def needs_visit(self, route: str, on: date) -> bool:

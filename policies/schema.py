@@ -21,6 +21,7 @@ from rules.rates import DayCount
 from rules.repayment import AllocateBy, Part, Remake
 from rules.routes import Decision, ReturnTo
 from rules.schedule import Cycle, LastLine, Method, RestDays
+from rules.votes import PanelKind
 from rules.words import LOCK_SCREEN_FACTS, PRIVATE_FACTS, check_field, check_phone, longest, placeholders
 
 OrganisationKind = Literal[
@@ -298,6 +299,21 @@ class Channels(Frozen):
     throttled_hours: Value[Positive] = Field(description="S18.7 · rules.delivery.after_attempt")
 
 
+Share = tuple[Positive, Positive]
+"""So many of so many: [2, 3] is two thirds."""
+
+
+class Votes(Frozen):
+    """How a group decides together: 审议."""
+
+    quorum: Value[Share] = Field(description="S4.3 · rules.votes.votes_needed")
+    majority: Value[Share] = Field(description="S4.3 · rules.votes.count")
+    least: Value[Positive] = Field(description="S4.3 · rules.votes.votes_needed")
+    tie: Value[Literal[Decision.RETURN, Decision.REJECT]] = Field(
+        description="S4.3 · rules.votes.decision_of"
+    )
+
+
 class StageTable(Table):
     """One decision in a route."""
 
@@ -309,6 +325,7 @@ class StageTable(Table):
     level: Level
     decisions: tuple[Decision, ...] = Field(min_length=1)
     requires: tuple[str, ...] = ()
+    panel: Literal[""] | PanelKind = ""
     limit_working_days: Positive
 
 
@@ -424,6 +441,7 @@ class Contents(Frozen):
     subsidy: Subsidies
     misuse: risk.Misuse
     privacy: privacy.Privacy
+    votes: Votes
     channels: Channels
     products: dict[str, Product]
     stages: dict[str, StageTable]
@@ -445,11 +463,14 @@ class Contents(Frozen):
     def _loose_ends(self) -> Iterator[str]:
         for name, route in self.routes.items():
             yield from _route_problems(name, route, self.stages)
+        for name, stage in self.stages.items():
+            if stage.panel and not set(self.votes.tie.ever()) <= set(stage.decisions):
+                yield f"stages.{name}.decisions lacks what votes.tie says"
         for name, notice in self.notices.items():
             yield from _notice_problems(name, notice, self.templates)
-        for stage in self.visit.blocks_stage.ever():
-            if stage and stage not in self.stages:
-                yield f"visit.blocks_stage names {stage!r}, there is no such stage"
+        for blocked in self.visit.blocks_stage.ever():
+            if blocked and blocked not in self.stages:
+                yield f"visit.blocks_stage names {blocked!r}, there is no such stage"
         for name in (each for routes in self.visit.routes.ever() for each in routes):
             if name not in self.routes:
                 yield f"visit.routes names {name!r}, there is no such route"
@@ -464,6 +485,9 @@ def _route_problems(name: str, route: RouteTable, stages: Mapping[str, StageTabl
         yield f"routes.{name}.steps names a stage twice"
     if any(not step for step in route.steps):
         yield f"routes.{name}.steps holds an empty step"
+    for stage in route.steps[-1]:
+        if stage in stages and stages[stage].panel:
+            yield f"routes.{name}.steps ends with a vote: its last step pays out, which one person does"
 
 
 def _notice_problems(name: str, notice: NoticeTable, templates: Mapping[str, TemplateTable]) -> Iterator[str]:
@@ -510,6 +534,7 @@ SECTIONS: Mapping[str, type[Frozen]] = {
     "subsidy": Subsidies,
     "misuse": risk.Misuse,
     "privacy": privacy.Privacy,
+    "votes": Votes,
     "channels": Channels,
 }
 """Sections of single values: a county replaces a value together with its source."""

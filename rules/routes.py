@@ -59,6 +59,8 @@ class Stage:
     limit_working_days: int
     decisions: tuple[Decision, ...]
     requires: tuple[str, ...] = ()
+    panel: str = ""
+    """The kind of group that decides by vote; empty: one person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,7 @@ def _stage_json(stage: Stage) -> dict[str, Any]:
         "limit_working_days": stage.limit_working_days,
         "decisions": [decision.value for decision in stage.decisions],
         "requires": list(stage.requires),
+        "panel": stage.panel,
     }
 
 

@@ -43,6 +43,7 @@ from actions import (
     staff_changes,
     subsidies,
     visit_plans,
+    votes,
 )
 from bot.runtime import Runtime
 from scheduler import sending
@@ -251,6 +252,11 @@ async def _report_push(runtime: Runtime, county: str, on: date, _part: str) -> M
     return {"planned": await report_push.tell(county, pack, on, runtime.now())}
 
 
+async def _votes(runtime: Runtime, county: str, _on: date, _part: str) -> Mapping[str, Any]:
+    """Decide the votes of groups whose time is over."""
+    return {"over": await votes.close_due(county, runtime.packs.by_county(county), runtime.now())}
+
+
 JOBS: tuple[JobSpec, ...] = (
     JobSpec("due_days", "20 0 * * *", "latest", _due_days),
     JobSpec("night", "30 0 * * *", "all", _night, night.towns),
@@ -261,6 +267,7 @@ JOBS: tuple[JobSpec, ...] = (
     JobSpec("filings", "10 1 * * *", "all", _filings),
     JobSpec("subsidies", "20 1 * * *", "latest", _subsidies),
     JobSpec("task_digest", "0 7 * * *", "latest", _task_digest, after="risk"),
+    JobSpec("votes", "2 * * * *", "latest", _votes),
     JobSpec("escalate", "5 * * * *", "latest", _escalate),
     JobSpec("draft_reminders", "15 * * * *", "latest", _draft_reminders),
     JobSpec("unanswered", "35 * * * *", "latest", _unanswered),

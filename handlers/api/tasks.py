@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from actions import contacts, loans, tasks
+from actions import contacts, loans, tasks, votes
 from handlers.api.loans import LoanOut, loan_of
 from handlers.api.paging import Listed, next_of
 from handlers.endpoint import Call, In, Out, Page
@@ -74,6 +74,32 @@ class ShownLoanOut(Out):
     overdue_since: date | None
 
 
+class SeatOut(Out):
+    """A member of a group and whether he has voted; what he said only once it is decided."""
+
+    member: str
+    voted: bool
+    choice: str
+    reason: str
+
+
+class BallotOut(Out):
+    """A vote of a group. `decision`: empty until it is decided."""
+
+    stage: str
+    title: str
+    panel: str
+    round: int
+    seats: list[SeatOut]
+    decision: str
+
+
+class BallotsOut(Out):
+    """The votes that were decided, the oldest first."""
+
+    items: list[BallotOut]
+
+
 class TaskOut(Out):
     """Something to do. `shown_hash` names what was shown: a decision sends it back."""
 
@@ -93,6 +119,7 @@ class TaskOut(Out):
     decisions: list[Literal["approve", "return", "reject"]]
     missing: list[str] = Field(description="What must be done before a decision: visit.")
     shown_hash: str
+    ballot: BallotOut | None = Field(description="How the vote stands, where a group decides.")
 
 
 class ContactOut(Out):
@@ -111,6 +138,23 @@ class DecisionIn(In):
     reason: str = Field("", max_length=300)
     return_fields: list[str] = Field(default_factory=list, max_length=60)
     shown_hash: str = Field(min_length=64, max_length=64)
+
+
+class VoteIn(In):
+    """One member's vote, with his reason."""
+
+    choice: Literal["approve", "return", "reject"]
+    reason: str = Field(min_length=1, max_length=300)
+    return_fields: list[str] = Field(default_factory=list, max_length=60)
+    shown_hash: str = Field(min_length=64, max_length=64)
+
+
+class VoteOut(Out):
+    """How the vote and the application stand. `repeated`: he had voted before."""
+
+    ballot: BallotOut
+    state: str
+    repeated: bool
 
 
 class DecisionOut(Out):
@@ -169,6 +213,21 @@ async def decide(call: Call, key: str, body: DecisionIn) -> DecisionOut:
         reason=body.reason, return_fields=body.return_fields, shown_hash=body.shown_hash,
     )  # fmt: skip
     return DecisionOut.model_validate(result)
+
+
+async def vote(call: Call, key: str, body: VoteIn) -> VoteOut:
+    """Vote as a member of a group, once; the last vote that is needed decides."""
+    result = await votes.vote(
+        call.actor, key, Decision(body.choice), call.pack, call.now,
+        reason=body.reason, return_fields=body.return_fields, shown_hash=body.shown_hash,
+    )  # fmt: skip
+    return VoteOut.model_validate(result)
+
+
+async def ballots(call: Call, key: str) -> BallotsOut:
+    """How groups voted on an application, for staff; the farmer sees the result alone."""
+    found = await votes.of_application(call.actor, key)
+    return BallotsOut(items=[BallotOut.model_validate(each) for each in found])
 
 
 async def close(call: Call, key: str, body: CloseIn) -> TaskOut:

@@ -45,7 +45,7 @@ FORMS: Mapping[str, Form] = {
 }
 """Kind of task -> the form that does it."""
 VISITS = ("visit", "post_loan_visit")
-ON_A_PAGE = frozenset({"disposal", "filing", "subsidy", "village_watch", "privacy_request"})
+ON_A_PAGE = frozenset({"disposal", "filing", "subsidy", "village_watch", "privacy_request", "vote"})
 """Kinds of tasks that need a list in front of one's eyes: the chat leads to the page."""
 _TO_THE_LIST = frozenset({"待办", "任务", "我的任务", "待办任务", "走访"})
 _DECIDED = {Decision.APPROVE: "通过", Decision.RETURN: "退回补充", Decision.REJECT: "不通过"}

@@ -93,6 +93,7 @@ async def to_do(viewer: Viewer, found: TaskView) -> dict[str, Any]:
         "photos": photos_of(shown.answers) if shown else [],
         "decisions": [(c.value, c.label) for c in DECISIONS if c.value in allowed],
         "questions": _questions(shown),
+        "vote_words": {c.value: c.label for c in DECISIONS},
         "amount": _plain_yuan(shown.amount_fen) if shown else "",
         "methods": _methods(viewer, shown) if found.kind == "disburse" else [],
         "outcomes": [(value, words) for words, value in texts.close_words(found.kind).items()]

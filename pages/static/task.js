@@ -21,14 +21,18 @@
   const decide = form("decide", async (given, data) => {
     const decision = given.get("decision");
     if (!decision) refuse("请先选一个决定。", "decision");
-    const reason = decision === "approve" ? "" : given.get("reason").trim();
+    const voting = data.vote !== undefined;
+    const reason = decision === "approve" && !voting ? "" : given.get("reason").trim();
+    if (voting && reason.length < 2) refuse("请写明您的理由。", "reason");
     if (decision !== "approve" && reason.length < 4) refuse("请把原因写清楚一点，申请人要看得懂。", "reason");
     const return_fields = decision === "return" ? given.getAll("return_fields") : [];
     if (decision === "return" && !return_fields.length) refuse("请勾选要申请人重新填的内容。", "return_fields");
-    if (decision === "reject" && !await sure("确定不通过吗？", "不通过以后，这份申请就结束了。申请人会看到您写的原因。", "不通过")) return;
+    if (decision === "reject" && !voting && !await sure("确定不通过吗？", "不通过以后，这份申请就结束了。申请人会看到您写的原因。", "不通过")) return;
     const key = `${data.key}-${decision}-${data.hash.slice(0, 16)}-${await digest(reason + return_fields)}`;
     try {
-      await patiently(() => api("POST", `/api/v1/tasks/${data.key}/decision`, { key, body: { decision, reason, return_fields, shown_hash: data.hash } }));
+      await patiently(() => voting
+        ? api("POST", `/api/v1/tasks/${data.key}/vote`, { key, body: { choice: decision, reason, return_fields, shown_hash: data.hash } })
+        : api("POST", `/api/v1/tasks/${data.key}/decision`, { key, body: { decision, reason, return_fields, shown_hash: data.hash } }));
     } catch (error) {
       if (error.code === "stale") { toast(error.message); setTimeout(() => location.reload(), 2200); return; }
       throw error;
@@ -37,7 +41,7 @@
   });
   if (decide) decide.addEventListener("change", (event) => {
     if (event.target.name !== "decision") return;
-    document.getElementById("why").hidden = event.target.value === "approve";
+    document.getElementById("why").hidden = event.target.value === "approve" && decide.dataset.vote === undefined;
     document.getElementById("again").hidden = event.target.value !== "return";
   });
 
