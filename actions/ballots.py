@@ -113,7 +113,7 @@ async def of_stage(application: LoanApplication, round_: int, stage: str) -> lis
 async def without_task(application: LoanApplication, stage: str, seats: Collection[int]) -> list[int]:
     """Those of the seats whom the vote of this round has not asked yet. Clause: S4.3."""
     asked = Task.filter(application_id=application.id, kind=TASK, round=application.round, stage=stage)
-    known = set(await asked.values_list("assignee_id", flat=True))
+    known = {task.assignee_id for task in await asked}
     return [member for member in seats if member not in known]
 
 

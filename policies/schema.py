@@ -466,6 +466,9 @@ class Contents(Frozen):
         for name, stage in self.stages.items():
             if stage.panel and not set(self.votes.tie.ever()) <= set(stage.decisions):
                 yield f"stages.{name}.decisions lacks what votes.tie says"
+        for part, whole in (*self.votes.quorum.ever(), *self.votes.majority.ever()):
+            if part > whole:
+                yield f"votes: {part} of {whole} is more than everybody"
         for name, notice in self.notices.items():
             yield from _notice_problems(name, notice, self.templates)
         for blocked in self.visit.blocks_stage.ever():

@@ -146,6 +146,12 @@ def test_a_folder_may_bring_its_own_base(tmp_path: Path) -> None:
         ("[routes.online]\nsteps = [['nowhere']]\n" + OURS, "routes.online.steps names 'nowhere'"),
         ("[routes.online]\nsteps = [['disbursement'], ['disbursement']]\n" + OURS, "names a stage twice"),
         ("[routes.online]\nsteps = [[], ['disbursement']]\n" + OURS, "holds an empty step"),
+        (
+            "[routes.online]\nsteps = [['disbursement'], ['deliberation']]\n" + OURS,
+            "routes.online.steps ends with a vote",
+        ),
+        ("[stages.deliberation]\ndecisions = ['approve']\n" + OURS, "lacks what votes.tie says"),
+        ("[votes.majority]\nname = 'x'\nvalue = [3, 2]\n" + OURS, "3 of 2 is more than everybody"),
         ("[visit.blocks_stage]\nvalue = 'nowhere'\n" + OURS, "visit.blocks_stage names 'nowhere'"),
         ("[visit.routes]\nvalue = ['boat']\n" + OURS, "visit.routes names 'boat'"),
         ("[notices.overdue]\ntemplate = 'nowhere'\n" + OURS, "notices.overdue.template names 'nowhere'"),
