@@ -20,7 +20,7 @@ def _options(table: str, *unique: str) -> dict[str, object]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0026_joining")]
+    dependencies = [("models", "0027_page_paths")]
     operations = [
         ops.CreateModel(
             name="Panel",
