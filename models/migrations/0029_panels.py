@@ -20,7 +20,7 @@ def _options(table: str, *unique: str) -> dict[str, object]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0027_page_paths")]
+    dependencies = [("models", "0028_export_scope")]
     operations = [
         ops.CreateModel(
             name="Panel",
