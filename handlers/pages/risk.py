@@ -60,17 +60,22 @@ async def month(viewer: Viewer) -> web.Response:
 
 
 async def ledger(viewer: Viewer) -> web.Response:
-    """GET /m/risk: the risk ledger, summed up and loan by loan."""
+    """GET /m/risk: the risk ledger loan by loan; with ?sum=1 summed up, which looks at all of it."""
     level = viewer.request.query.get("level", "")
     if level and level.upper() not in Level.__members__:
         raise HttpError(404)
     held = viewer.pack.contents.disposal
-    after = after_of(viewer)
-    rows = await risk_ledger.loans(
-        viewer.actor, level=Level[level.upper()] if level else None, after=after, limit=PAGE
-    )
-    # summed up on the first page alone: it looks at every loan in danger
-    cells = None if after else await risk_ledger.summary(viewer.actor, viewer.pack, viewer.on)
+    rows: list[risk_ledger.LedgerLoan] = []
+    cells = None
+    if viewer.request.query.get("sum") == "1":
+        cells = await risk_ledger.summary(viewer.actor, viewer.pack, viewer.on)
+    else:
+        rows = await risk_ledger.loans(
+            viewer.actor,
+            level=Level[level.upper()] if level else None,
+            after=after_of(viewer),
+            limit=PAGE,
+        )
     words = {
         **{each.name.lower(): name for each, name in NAMES.items()},
         **{code.value: name for code, name in held.abilities.on(viewer.on).items()},
