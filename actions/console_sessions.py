@@ -58,6 +58,12 @@ async def actor_for_token(token: str, now: datetime, on: date, *, seen: bool = T
     return Actor(session.person_id, session.county, "", "", CHANNEL, posts)
 
 
+async def ends_at(token: str) -> datetime | None:
+    """When a session is over in any case. Clause: S17.1."""
+    session = await ConsoleSession.get_or_none(token_sha256=_hash(token))
+    return session.expires_at if session else None
+
+
 async def end(token: str, now: datetime) -> None:
     """Log out at this desk. A token that is not known, or over already, changes nothing."""
     await ConsoleSession.filter(token_sha256=_hash(token), ended_at__isnull=True).update(ended_at=now)

@@ -39,6 +39,7 @@ from handlers.api import (
 )
 from handlers.console import base as console
 from handlers.console import cases, lists, office, sheets
+from handlers.console import files as files_of_bank
 from handlers.console import login as desk_login
 from handlers.console import overview as console_overview
 from handlers.console.base import desk
@@ -316,25 +317,34 @@ CONSOLE = (
     web.get("/console/tasks/{key}", desk(cases.task, "/console/tasks", rights.DESK_TASK)),
     web.get("/console/disposals/{key}", desk(risk.decide, "/console/tasks", rights.DISPOSAL)),
     web.get("/console/watch/{key}", desk(risk.look, "/console/tasks", rights.TASK_OF_POST)),
-    web.get("/console/filings", desk(risk.months, "/console/tasks", rights.FILINGS)),
-    web.get("/console/filings/{key}", desk(risk.month, "/console/tasks", rights.FILING)),
-    web.get("/console/subsidies", desk(subsidy_pages.quarters, "/console/tasks", rights.SUBSIDIES)),
-    web.get("/console/subsidies/{key}", desk(subsidy_pages.quarter, "/console/tasks", rights.SUBSIDY)),
-    web.get("/console/reports", desk(report_pages.listed, "/console", rights.REPORTS)),
-    web.get("/console/reports/{key}", desk(report_pages.report, "/console", rights.REPORT)),
-    web.get("/console/reports/{key}/loans", desk(report_pages.loans, "/console", rights.REPORT_LOANS)),
+    web.get("/console/filings", desk(risk.months, "/console/filings")),
+    web.get("/console/filings/{key}", desk(risk.month, "/console/filings", rights.FILING)),
+    web.get("/console/subsidies", desk(subsidy_pages.quarters, "/console/subsidies")),
+    web.get("/console/subsidies/{key}", desk(subsidy_pages.quarter, "/console/subsidies", rights.SUBSIDY)),
+    web.get("/console/risk", desk(risk.ledger, "/console/risk")),
+    web.get("/console/misuse/{key}", desk(subsidy_pages.used, "/console/loans", rights.LOAN_OF_STAFF)),
+    web.get("/console/slips", desk(slip_pages.listed, "/console/slips")),
+    web.get("/console/reports", desk(report_pages.listed, "/console/reports")),
+    web.get("/console/reports/{key}", desk(report_pages.report, "/console/reports", rights.REPORT)),
+    web.get(
+        "/console/reports/{key}/loans", desk(report_pages.loans, "/console/reports", rights.REPORT_LOANS)
+    ),
     web.get(
         r"/console/reports/{key}/{day:\d{4}-\d{2}-\d{2}}",
-        desk(report_pages.report, "/console", rights.REPORT),
+        desk(report_pages.report, "/console/reports", rights.REPORT),
     ),
-    web.get("/console/audit", desk(audit_pages.trail, "/console", rights.AUDIT)),
-    web.get("/console/risk", desk(risk.ledger, "/console/tasks", rights.RISK)),
+    web.get("/console/delivery", desk(notice_pages.dashboard, "/console/delivery")),
+    web.get("/console/bindings", desk(identity_pages.changes, "/console/bindings")),
+    web.get("/console/delegations", desk(identity_pages.delegations, "/console/delegations")),
+    web.get("/console/audit", desk(audit_pages.trail, "/console/audit")),
     web.post("/console/notices/{key}/retry", desk(office.retry, "/console/notices", rights.DESK_NOTICE)),
     web.post("/console/notices/{key}/give", desk(office.give, "/console/notices", rights.DESK_NOTICE)),
     web.post("/console/notices/{key}/close", desk(office.close, "/console/notices", rights.DESK_NOTICE)),
     web.get("/console/policy", desk(office.policy, "/console/policy")),
     web.get("/console/jobs", desk(office.jobs, "/console/jobs")),
     web.post("/console/jobs/{key}/again", desk(office.run_again, "/console/jobs", rights.DESK_JOB)),
+    web.get("/console/imports", desk(files_of_bank.listed, "/console/imports")),
+    web.get("/console/imports/{key}", desk(files_of_bank.show, "/console/imports", rights.IMPORT)),
     web.get("/console/exports", desk(sheets.listed, "/console/exports")),
     web.post("/console/exports", desk(sheets.ask, "/console/exports")),
     web.get("/console/exports/{key}", desk(sheets.progress, "/console/exports", rights.DESK_EXPORT)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from urllib.parse import urlencode
 import aiohttp_jinja2
 from aiohttp import web
 
-from actions import profile
+from actions import console_sessions, profile
 from handlers import rights
 from handlers.console.door import CSRF_FIELD, desk_page
 from handlers.keys import ERROR_PAGE
@@ -33,6 +34,8 @@ class Area:
     title: str
     right: Right
     group: str = ""
+    of_phone: bool = False
+    """Drawn as on the phone, with a way back."""
 
 
 AREAS: tuple[Area, ...] = (
@@ -42,22 +45,23 @@ AREAS: tuple[Area, ...] = (
     Area("/console/loans", "贷款", rights.DESK_LOANS, "业务"),
     Area("/console/overdue", "逾期", rights.DESK_LOANS, "业务"),
     Area("/console/work", "辖区任务", rights.DESK_WORK, "业务"),
-    Area("/console/exports", "导出的表格", rights.DESK, "业务"),
+    Area("/console/risk", "风险台账", rights.RISK, "业务", of_phone=True),
+    Area("/console/filings", "每月备案", rights.FILINGS, "业务", of_phone=True),
+    Area("/console/subsidies", "贴息申报", rights.SUBSIDIES, "业务", of_phone=True),
+    Area("/console/slips", "还款单据", rights.SLIPS, "业务", of_phone=True),
+    Area("/console/imports", "导入", rights.IMPORTS, "表格"),
+    Area("/console/reports", "通报报表", rights.REPORTS, "表格", of_phone=True),
+    Area("/console/exports", "导出的表格", rights.DESK, "表格"),
+    Area("/console/delivery", "通知送达情况", rights.DELIVERIES, "管理", of_phone=True),
     Area("/console/notices", "没送到的通知", rights.DESK_CENTRE, "管理"),
     Area("/console/people", "人员", rights.DESK_PEOPLE, "管理"),
     Area("/console/organisations", "机构", rights.DESK_CENTRE, "管理"),
+    Area("/console/bindings", "更正微信登记", rights.BINDINGS, "管理", of_phone=True),
+    Area("/console/delegations", "请同事代办", rights.DESK, "管理", of_phone=True),
     Area("/console/policy", "政策数值", rights.DESK, "管理"),
     Area("/console/jobs", "作业和队列", rights.DESK_JOBS, "管理"),
+    Area("/console/audit", "操作记录", rights.AUDIT, "管理", of_phone=True),
 )
-OTHERS = (
-    ("/console/filings", "每月备案", rights.FILINGS),
-    ("/console/subsidies", "贴息", rights.SUBSIDIES),
-    ("/console/risk", "风险台账", rights.RISK),
-    ("/console/reports", "通报报表", rights.REPORTS),
-    ("/console/audit", "操作记录", rights.AUDIT),
-)
-BY_PHONE = (("/m/", "手机页面", rights.MYSELF),)
-"""Only a session of WeChat opens this; from the desk's own it would ask to log in by phone."""
 SAID: Mapping[str, str] = {
     "asked": "正在做，做好后在这里下载。",
     "retried": "已经重新安排发送。",
@@ -78,8 +82,8 @@ class Desk(Viewer):
     posts: str = ""
     area: Area = AREAS[0]
     areas: tuple[Area, ...] = field(default=())
-    others: tuple[tuple[str, str], ...] = field(default=())
-    """Pages outside the areas that this session opens: address and name."""
+    until: datetime | None = None
+    """When the session of the desk ends; None for that of WeChat's pages, which ends elsewhere."""
 
     @property
     def partial(self) -> bool:
@@ -139,11 +143,9 @@ async def _seat(viewer: Viewer, place: Area, right: Right) -> Desk:
         posts="、".join(dict.fromkeys(_post_words(post) for post in me.posts)),
         area=place,
         areas=tuple(each for each in AREAS if each.right.admits(actor)),
-        others=tuple(
-            (path, title)
-            for path, title, right in (*OTHERS, *(() if viewer.api else BY_PHONE))
-            if right.admits(actor)
-        ),
+        until=await console_sessions.ends_at(viewer.request.cookies[console_cookie_name(viewer.request)])
+        if actor.channel == console_sessions.CHANNEL
+        else None,
     )
 
 

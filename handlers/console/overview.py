@@ -99,7 +99,9 @@ def _due(found: Overview) -> str:
             "kind": "bars",
             "unit": "万元",
             "names": [f"{week.begins_on:%m-%d}" for week in found.weeks],
-            "links": [f"/m/reports/collection_month/{week.ends_on.isoformat()}" for week in found.weeks],
+            "links": [
+                f"/console/reports/collection_month/{week.ends_on.isoformat()}" for week in found.weeks
+            ],
             "series": [
                 {"name": "应还", "values": [wan(week.due_fen) for week in found.weeks]},
                 {"name": "已还", "values": [wan(week.repaid_fen) for week in found.weeks]},

@@ -9,18 +9,23 @@ from typing import Any
 
 import pytest
 
-from actions import console_sessions
+from actions import console_sessions, listings
 from bot.database import fetch
-from handlers.console.base import AREAS
-from handlers.jobs import run_export
+from handlers import rights
+from handlers.console.base import AREAS, BY_PATH, Area
+from handlers.jobs import ENTRYPOINTS, run_export
 from models.application import Task
 from models.exports import Export
 from models.loan import Loan
 from models.people import Organisation, Post
 from models.people import Person as PersonRow
+from scheduler.workers import drain
+from tests.actions.import_kit import LOAN, csv_file, xlsx_file
+from tests.actions.import_kit import loan as loan_row
 from tests.actions.report_kit import write_days
 from tests.actions.test_work_queue import failed_slot, undelivered
 from tests.handlers.api_world import NOW, World
+from tests.handlers.test_api_imports import upload
 from tests.handlers.test_api_review import apply
 from tests.handlers.test_api_scope import objects_of
 from tests.handlers.test_pages import Browser
@@ -74,19 +79,101 @@ async def test_every_area_opens_for_its_roles_and_is_not_there_for_others(
         browser = await desks(person)
         for area in AREAS:
             status, page, headers = await browser.get(area.path)
-            assert status == (200 if role in area.right.who else 403), (person, area.path, page[-500:])
+            assert status == (200 if role in area.right.who else no_of(area)), (
+                person,
+                area.path,
+                page[-500:],
+            )
             assert "script-src 'self'" in headers["Content-Security-Policy"]
             assert headers["Cache-Control"] == "no-store"
             assert ("<script>" in page, "style=" in page) == (False, False)
             if status == 200:
-                assert (f'href="{area.path}" aria-current="page"' in page) is True, area.path
+                way_back = (
+                    'href="/console/">回到工作台'
+                    if area.of_phone
+                    else f'href="{area.path}" aria-current="page"'
+                )
+                assert way_back in page, area.path
+                assert 'href="/m/' not in page.replace('href="/m/">手机页面', ""), area.path
                 assert "张守田" not in page
     await make_administrator()
     browser = await desks("sun")
     for area in AREAS:
-        assert (await browser.get(area.path))[0] == (200 if "administrator" in area.right.who else 403), (
-            area.path
+        found = (await browser.get(area.path))[0]
+        assert found == (200 if "administrator" in area.right.who else no_of(area)), area.path
+
+
+def no_of(area: Area) -> int:
+    """What somebody is answered who may not: for the trail there is no such page."""
+    return 404 if area.right.about else 403
+
+
+async def test_every_list_shows_its_rows_to_every_role_that_may(world: World) -> None:
+    """S17.2: with a session of the desk alone; in every order, and the page of a row."""
+    loan = await in_danger(world)
+    await undelivered()
+    tried = 0
+    for role in sorted({role for spec in listings.LISTS for role in spec.bodies}):
+        desk = await seat(world, role)
+        for spec in listings.LISTS:
+            area = BY_PATH[f"/console/{spec.name}"]
+            if role not in area.right.who:
+                assert (await desk(area.path))[0] == 403, (role, area.path)
+                continue
+            for sort in spec.sorts:
+                status, page = await desk(f"{area.path}?sort={sort.key}")
+                assert (status, '<tr id="row-' in page) == (200, True), (
+                    role,
+                    spec.name,
+                    sort.key,
+                    page[-900:],
+                )
+                tried += 1
+            for address in set(re.findall(r'<td[^>]*><a href="(/console/[^"]+)">', page)):
+                assert (await desk(address))[0] == 200, (role, address)
+        if role in rights.DESK.who:
+            assert (await desk(f"/console/find?q={loan.number}"))[0] == 200
+    assert tried >= 40
+
+
+async def seat(world: World, role: str) -> Callable[..., Awaitable[tuple[int, str]]]:
+    """Opens pages as somebody new who holds `role` for the county, by a session of the desk."""
+    like = await Post.filter(county="411082", role=role).first()
+    person = PersonRow(county="411082", created_at=NOW)
+    person.name = "新来的"
+    await person.save()
+    body = (
+        like.organisation_id if like else (await Organisation.get(county="411082", kind="county_centre")).id
+    )
+    await Post.create(
+        county="411082", person_id=person.id, organisation_id=body, role=role,
+        region="411082000000", from_on=date(2026, 1, 1),
+    )  # fmt: skip
+    token = await console_sessions.open_session(person, "password", NOW)
+
+    async def get(path: str, **headers: str) -> tuple[int, str]:
+        answer = await world.client.get(
+            path, cookies={"tianxin-console": token}, headers=headers, allow_redirects=False
         )
+        return answer.status, await answer.text()
+
+    return get
+
+
+async def test_every_area_opens_by_a_session_of_the_desk_alone(world: World) -> None:
+    """S17.1, S17.2: no page of the navigation sends one to WeChat; who is in, until when, and the way out."""
+    for role in sorted(rights.DESK.who):
+        desk = await seat(world, role)
+        _, home = await desk("/console")
+        assert ("新来的" in home, "登录到11月28日 19:00" in home, 'action="/console/logout"' in home) == (
+            True,
+        ) * 3
+        assert 'href="/m/' not in home
+        for area in AREAS:
+            status, page = await desk(area.path)
+            may = role in area.right.who
+            assert status == (200 if may else no_of(area)), (role, area.path, page[-900:])
+            assert (f'href="{area.path}"' in home) is may, (role, area.path)
 
 
 async def test_who_has_no_desk_is_told_where_to_go(world: World, desks: OpenDesk) -> None:
@@ -343,3 +430,44 @@ async def test_policy_jobs_and_held_notices_are_seen_and_mended(world: World, de
     assert headers["Location"] == "/console/jobs?said=nothing"
     _, part, _ = await mender.get("/console/jobs", **{"HX-Request": "true"})
     assert ("<html" in part, "没有要人处理的" in part) == (False, True)
+
+
+async def test_a_bank_hands_in_a_file_at_the_desk_and_reads_what_did_not_go_in(world: World) -> None:
+    """S12.1, S6.2: template, progress, rows and columns refused in plain words."""
+    desk = await seat(world, "bank_officer")
+    assert "还没有交过文件" in (await desk("/console/imports"))[1]
+    officer = await world.login("zhao")
+    rows = [LOAN, loan_row(2), loan_row(3, **{"贷款金额（元）": "1e5"})]
+    _, made = await upload(officer, "loans", xlsx_file(rows), "first")
+    path = f"/console/imports/{made['key']}"
+    status, page = await desk("/console/imports")
+    assert (status, "<progress" in page, "/console/api/v1/import-templates/loans" in page) == (
+        200,
+        True,
+        True,
+    )
+    assert ("data-done" in page, 'src="/static/imports.js' in page) == (False, True)
+    assert "<progress" in (await desk(path))[1]
+    await drain(world.runtime, ENTRYPOINTS)
+    status, page = await desk(path)
+    for words in (
+        "有行没导入",
+        "贷款金额（元）",
+        "1e5",
+        f"/console/api/v1/imports/{made['key']}/result",
+        "data-done",
+    ):
+        assert words in page, words
+    _, wrong = await upload(officer, "repayments", csv_file([{"借据号": "1"}]), "wrong", "x.csv")
+    await drain(world.runtime, ENTRYPOINTS)
+    _, page = await desk(f"/console/imports/{wrong['key']}")
+    assert ("没有导入" in page, "流水号" in page, "一行也没有导入" in page) == (True, True, True)
+    status, page = await desk("/console/imports")
+    assert ("有行没导入" in page, "流水号" in page) == (True, True)
+    status, part = await desk(path, **{"HX-Request": "true"})
+    assert (status, "<html" in part, "有行没导入" in part) == (200, False, True)
+    assert (await desk("/console/imports?after=" + "x" * 30))[0] == 404
+    assert (await desk(f"/console/imports?after={made['key']}"))[0] == 200
+    assert (await desk("/console/imports/nothing"))[0] == 404
+    clerk = await seat(world, "county_clerk")
+    assert ((await clerk("/console/imports"))[0], (await clerk(path))[0]) == (403, 404)
