@@ -25,6 +25,7 @@ from models.sealing import blind_index, open_text
 from policies import Pack
 from rules.identity import mask_name
 from rules.regions import code_range, county_of, level_of
+from rules.roles import SAFETY, SYSTEM
 from rules.routes import STATE_WORDS, State
 
 Kind = Literal["text", "money", "count", "day", "moment", "tag"]
@@ -304,6 +305,28 @@ async def _people(wanted: Wanted, value: str) -> str | None:
     return None
 
 
+async def _officer(wanted: Wanted, value: str) -> None:
+    """Tasks that are an officer's by a post of today, or that he has done."""
+    people = await _people(wanted, value.strip())
+    if people is None:
+        raise _refuse("请写工作人员完整的姓名或手机号。", "officer")
+    ids = wanted.values[-1]
+    ways = [f"{column} = ANY({people}::bigint[])" for column in ("t.done_by_id", "t.assignee_id")]
+    held = await fetch(
+        """SELECT role, region, organisation_id FROM post WHERE county = $1 AND person_id = ANY($2::bigint[])
+             AND from_on <= $3 AND coalesce(to_on, $3) >= $3 ORDER BY id LIMIT 100""",
+        wanted.actor.county, ids, wanted.on,
+    )  # fmt: skip
+    for post in held:
+        low, high = code_range(post["region"])
+        role, body = wanted.bind(post["role"]), wanted.bind(post["organisation_id"])
+        ways.append(
+            f"""(t.region BETWEEN {wanted.bind(low)} AND {wanted.bind(high)} AND (t.escalated_roles ? {role}
+              OR t.role = {role} AND (t.organisation_id IS NULL OR t.organisation_id = {body}::bigint)))"""
+        )
+    wanted.rest.append(f"({' OR '.join(ways)})")
+
+
 def _text(person: str, number: str = "") -> Condition:
     """Somebody's (by name, ID number or phone), or those whose number begins like this."""
 
@@ -377,7 +400,8 @@ def _member(row: dict[str, Any], _pack: Pack) -> dict[str, Any]:
 
 
 def _organisation(row: dict[str, Any], _pack: Pack) -> dict[str, Any]:
-    return {**row, "kind_words": ORGANISATION_KINDS.get(row["kind"], row["kind"])}
+    limits = orjson.loads(row["authority"]) if row["authority"] else None
+    return {**row, "limits": limits, "kind_words": ORGANISATION_KINDS.get(row["kind"], row["kind"])}
 
 
 APPLICATION_STATES: Mapping[str, str] = {
@@ -388,6 +412,8 @@ AGE_CHOICES: Mapping[str, str] = {"0": "2天内", "1": "3到5天", "2": "6到10�
 _WHO = "请写完整的姓名、身份证号、手机号，或编号的前几位"
 _PLACE = Filter("place", "镇、村", _place, kind="place")
 _STAFF: Mapping[str, str] = {"county_clerk": scopes.BY_REGION, "administrator": scopes.BY_REGION}
+_OFFICES: Mapping[str, str] = {**_STAFF, SYSTEM: scopes.BY_REGION, SAFETY: scopes.BY_REGION}
+"""Who lists officers and bodies: those who make them and look after their logins as well."""
 
 LISTS: tuple[ListSpec, ...] = (
     ListSpec(
@@ -544,6 +570,7 @@ LISTS: tuple[ListSpec, ...] = (
             Filter("kind", "要办的", _equal("t.kind", TASK_TITLES, "kind"), TASK_TITLES),
             Filter("role", "谁办", _equal("t.role", ROLE_TITLES, "role"), ROLE_TITLES),
             Filter("state", "状态", _equal("t.state", TASK_STATES, "state"), TASK_STATES),
+            Filter("officer", "谁的（姓名或手机号）", _officer, kind="text"),
             Filter("late", "超期", _late_tasks, {"1": "只看超期的"}),
         ),
         sorts=(
@@ -596,7 +623,7 @@ LISTS: tuple[ListSpec, ...] = (
         name="people",
         title="人员",
         table="post",
-        bodies=_STAFF,
+        bodies=_OFFICES,
         place="t.region",
         columns=(
             Column("name", "姓名"),
@@ -624,7 +651,7 @@ LISTS: tuple[ListSpec, ...] = (
         name="organisations",
         title="机构",
         table="organisation",
-        bodies=_STAFF,
+        bodies=_OFFICES,
         place="t.region",
         columns=(
             Column("name", "名称"),
@@ -637,7 +664,8 @@ LISTS: tuple[ListSpec, ...] = (
             Filter("kind", "哪一类", _equal("t.kind", ORGANISATION_KINDS, "kind"), ORGANISATION_KINDS),
         ),
         sorts=(Sort("place", "按地方", "t.region", str, down=False),),
-        select="""SELECT t.id, t.name, t.kind, t.region, coalesce(r.name, t.region) AS village_name,
+        select="""SELECT t.id, t.key, t.authority, t.name, t.kind, t.region,
+            coalesce(r.name, t.region) AS village_name,
             (SELECT count(*) FROM post p WHERE p.organisation_id = t.id AND p.from_on <= $4
                AND coalesce(p.to_on, $4) >= $4) AS staff
           FROM page t LEFT JOIN region r ON r.code = t.region""",

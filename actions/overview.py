@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from actions import delivery_counts, report_views
+from actions import delivery_counts, report_views, tasks
 from actions.access import Actor
 from actions.delivery_counts import Dashboard
+from actions.listings import newest_day
 from actions.report_views import Asked, ReportView
 from actions.scopes import APPLICATIONS, BY_REGION, LOANS, condition
 from bot.database import fetch
@@ -78,6 +79,22 @@ class Overview:
     tiles: tuple[Tile, ...]
     columns: int
     deliveries: Dashboard | None
+    tasks: tuple[int, int]
+    """Open tasks of one's own, and the late ones of them."""
+    guaranteed: Guaranteed | None
+    lent: int | None
+    """Applications that came through one's bank and are loans by now."""
+
+
+@dataclass(frozen=True)
+class Guaranteed:
+    """The loans that a guarantor stands for; `day` None: no night has looked at them yet."""
+
+    loans: int
+    balance_fen: int
+    overdue_loans: int
+    overdue_fen: int
+    day: date | None
 
 
 async def view(actor: Actor, pack: Pack, on: date, now: datetime) -> Overview:
@@ -92,7 +109,43 @@ async def view(actor: Actor, pack: Pack, on: date, now: datetime) -> Overview:
         tiles=tiles,
         columns=columns_for(len(tiles)),
         deliveries=await delivery_counts.dashboard(actor, delivery_counts.WINDOWS[0]) if readers else None,
+        tasks=await tasks.count(actor, now),
+        guaranteed=await _guaranteed(actor, on),
+        lent=await _lent(actor),
     )
+
+
+async def _guaranteed(actor: Actor, on: date) -> Guaranteed | None:
+    bodies = {role: column for role, column in LOANS.items() if role == "guarantor_officer"}
+    if not any(post.role in bodies for post in actor.posts):
+        return None
+    day = await newest_day(actor.county, on)
+    values: list[object] = [actor.county, day]
+    seen = condition(actor, bodies, "l.village", values, prefix="l.")
+    (row,) = await fetch(
+        f"""SELECT count(*) AS loans, coalesce(sum(l.balance_fen), 0)::bigint AS balance,
+                   count(a.loan_id) AS overdue_loans,
+                   coalesce(sum(a.overdue_principal_fen + a.overdue_interest_fen), 0)::bigint AS overdue
+            FROM loan l LEFT JOIN arrears_day a
+              ON a.day = $2::date AND a.loan_id = l.id AND a.days_past_due > 0
+            WHERE l.county = $1 AND l.state = 'active' AND {seen}""",  # noqa: S608 - every value is bound
+        *values,
+    )
+    return Guaranteed(row["loans"], row["balance"], row["overdue_loans"], row["overdue"], day)
+
+
+async def _lent(actor: Actor) -> int | None:
+    bodies = {role: column for role, column in APPLICATIONS.items() if role == "loan_officer"}
+    if not any(post.role in bodies for post in actor.posts):
+        return None
+    values: list[object] = [actor.county, State.DISBURSED.value]
+    seen = condition(actor, bodies, "village", values)
+    (row,) = await fetch(
+        f"SELECT count(*) AS n FROM loan_application WHERE county = $1 AND state = $2 AND {seen}",  # noqa: S608
+        *values,
+    )
+    found: int = row["n"]
+    return found
 
 
 async def _applications(actor: Actor, pack: Pack, now: datetime) -> tuple[Standing, ...] | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import asyncpg
+from tortoise.expressions import Q
 
 from actions import audit, routing, sessions
 from actions.access import Actor, HeldPost, posts_held, require_staff, role_holders
@@ -34,6 +35,8 @@ DONE, REFUSED = "done", "refused"
 WORKING_DAYS = 2
 """004 信用信息办法: applied for within two working days, done within two more."""
 KINDS = {"start": "到岗", "end": "离岗", "move": "调岗"}
+POSTS = 300
+"""So many posts of one's own bodies are offered at most; beyond, one comes from the list of people."""
 _CENTRES = ("village_station", "town_station", "county_centre")
 
 
@@ -315,6 +318,43 @@ async def listed(actor: Actor, now: datetime, *, limit: int = 50) -> list[StaffC
     if not actor.roles & {SYSTEM, SAFETY, "audit_administrator", "administrator", "county_clerk"}:
         found = found.filter(organisation_id__in=[post.organisation_id for post in actor.posts])
     return await _views(await found.order_by("-id").limit(limit), now)
+
+
+async def posts_of_mine(actor: Actor, on: date, *, post: int | None = None) -> list[tuple[int, str]]:
+    """Posts that the actor can ask to end or move, with words to choose by: those of his own bodies, and
+    `post` of any body for which he speaks. Clause: S17.1.
+    """
+    require_staff(actor)
+    bodies = {each.organisation_id for each in actor.posts if each.for_person_id is None}
+    found = Post.filter(county=actor.county, organisation_id__in=bodies, from_on__lte=on)
+    rows = await found.filter(Q(to_on__isnull=True) | Q(to_on__gte=on)).order_by("id").limit(POSTS)
+    if post is not None and post not in {each.id for each in rows}:
+        other = await Post.get_or_none(id=post, county=actor.county)
+        if other is None or not await _speaks_for(actor, other.organisation_id):
+            raise NotFound("没有找到这个岗位。")
+        rows = [other, *rows]
+    people = await Person.in_bulk([each.person_id for each in rows], "id")
+    names = {row.code: row.name for row in await Region.filter(code__in=[each.region for each in rows])}
+    return [
+        (
+            row.id,
+            f"{people[row.person_id].name} · {ROLE_TITLES[row.role]} · {names.get(row.region, row.region)}",
+        )
+        for row in rows
+    ]
+
+
+async def bodies_of_mine(actor: Actor) -> list[tuple[str, str]]:
+    """Bodies for which the actor may ask for a new post: key and name. Clause: S17.1."""
+    require_staff(actor)
+    own = [post for post in actor.posts if post.for_person_id is None]
+    found = Organisation.filter(county=actor.county)
+    if not {post.role for post in own} & {SYSTEM, SAFETY}:
+        ids = {post.organisation_id for post in own}
+        clerk = [post for post in own if post.role == "county_clerk"]
+        found = found.filter(Q(id__in=ids) | Q(kind__in=_CENTRES)) if clerk else found.filter(id__in=ids)
+    rows = await found.order_by("region", "id")
+    return [(row.key, row.name) for row in rows if await _speaks_for(actor, row.id)]
 
 
 async def _views(changes: Sequence[StaffChange], now: datetime) -> list[StaffChangeView]:

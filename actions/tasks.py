@@ -44,6 +44,8 @@ ADVICE = {
     "application_returned": "回复“补充”，一样一样补好就行；不明白的可以找村干部。",
     "application_rejected": "把原因里说的事办好后可以再申请；有不同意见，可以到县金融扶贫服务中心反映。",
 }
+MOST_COUNTED = 1_000
+"""Of more open tasks one only says that there are more."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,32 @@ async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]
     if after:
         values.append(after)
         page = " AND (due_at, id) > (SELECT due_at, id FROM task WHERE key = $2)"
+    # only placeholders are put together here, every value is bound
+    rows = await database.fetch(
+        f"SELECT id FROM ({_mine(actor, values, page, limit)}) x ORDER BY due_at, id LIMIT {int(limit)}",  # noqa: S608
+        *values,
+    )
+    found = {task.id: task for task in await Task.filter(id__in=[row["id"] for row in rows])}
+    return [found[row["id"]] for row in rows]
+
+
+async def count(actor: Actor, now: datetime) -> tuple[int, int]:
+    """How many open tasks are the actor's, and how many of them late; `MOST_COUNTED` stands for more.
+
+    Clause: S1.2, S16.1.
+    """
+    if not actor.posts:
+        return 0, 0
+    values: list[object] = [actor.county]
+    mine = _mine(actor, values, "", MOST_COUNTED)
+    values.append(now)
+    late = f"count(*) FILTER (WHERE due_at < ${len(values)})"
+    (row,) = await database.fetch(f"SELECT count(*) AS n, {late} AS late FROM ({mine}) x", *values)  # noqa: S608
+    return min(row["n"], MOST_COUNTED), min(row["late"], MOST_COUNTED)
+
+
+def _mine(actor: Actor, values: list[object], page: str, limit: int) -> str:
+    """The open tasks of the actor's posts, `limit` of each way to one; the values are added to `values`."""
     looks: list[str] = []
     for post in actor.posts:
         values += [post.role, *code_range(post.region), post.organisation_id]
@@ -123,13 +151,7 @@ async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]
         f"(SELECT id, due_at FROM task WHERE county = $1 AND state = 'open'"  # noqa: S608
         f" AND assignee_id = ${len(values)}::bigint{page} ORDER BY due_at, id LIMIT {int(limit)})"
     )
-    # only placeholders are put together here, every value is bound
-    rows = await database.fetch(
-        f"SELECT id FROM ({' UNION '.join(looks)}) x ORDER BY due_at, id LIMIT {int(limit)}",  # noqa: S608
-        *values,
-    )
-    found = {task.id: task for task in await Task.filter(id__in=[row["id"] for row in rows])}
-    return [found[row["id"]] for row in rows]
+    return " UNION ".join(looks)
 
 
 async def view_task(actor: Actor, key: str, now: datetime) -> TaskView:

@@ -179,8 +179,11 @@ DESK_TASKS = Right(_of(TASK, *_AT_A_DESK, "loan_officer", *_OFFICES))
 DESK_TASK = Right(DESK_TASKS.who, "task", shows="whole")
 DESK_WORK = Right(_of(REGION, "county_clerk", "town_clerk"))
 DESK_CENTRE = Right(_of(REGION, "county_clerk", "administrator"))
-DESK_PEOPLE = Right(DESK_CENTRE.who, shows="whole")
+DESK_PEOPLE = Right(_of(REGION, "county_clerk", "administrator", SYSTEM, SAFETY), shows="whole")
 """Officers by their names."""
+DESK_BODIES = Right(DESK_PEOPLE.who, shows="nothing")
+DESK_CHANGES = Right(DESK.who, shows="whole")
+"""人员变动 at the desk, with the officers of one's own body by their names."""
 DESK_NOTICE = Right(DESK_CENTRE.who, "notice")
 DESK_JOBS = Right(_of(COUNTY, "county_clerk", "administrator", "system_administrator"), shows="nothing")
 DESK_JOB = Right(_of(COUNTY, "administrator", "system_administrator"), "job", shows="nothing")

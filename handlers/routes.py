@@ -42,6 +42,7 @@ from handlers.console import cases, lists, office, sheets
 from handlers.console import files as files_of_bank
 from handlers.console import login as desk_login
 from handlers.console import overview as console_overview
+from handlers.console import people as people_acts
 from handlers.console.base import desk
 from handlers.console.door import desk_page
 from handlers.endpoint import endpoint
@@ -340,6 +341,27 @@ CONSOLE = (
     web.post("/console/notices/{key}/retry", desk(office.retry, "/console/notices", rights.DESK_NOTICE)),
     web.post("/console/notices/{key}/give", desk(office.give, "/console/notices", rights.DESK_NOTICE)),
     web.post("/console/notices/{key}/close", desk(office.close, "/console/notices", rights.DESK_NOTICE)),
+    web.post(
+        "/console/people/{key}/invitation", desk(people_acts.invite, "/console/people", rights.FIRST_LOGIN)
+    ),
+    web.post(
+        "/console/people/{key}/reset", desk(people_acts.reset, "/console/people", rights.LOGIN_OF_OTHERS)
+    ),
+    web.post(
+        "/console/people/{key}/unlock", desk(people_acts.unlock, "/console/people", rights.LOGIN_OF_OTHERS)
+    ),
+    web.post(
+        "/console/people/{key}/join-code", desk(people_acts.join_code, "/console/people", rights.JOIN_CODE)
+    ),
+    web.post(
+        "/console/organisations", desk(people_acts.make_body, "/console/organisations", rights.NEW_BODY)
+    ),
+    web.post(
+        "/console/organisations/{key}/authority",
+        desk(people_acts.set_authority, "/console/organisations", rights.AUTHORITY),
+    ),
+    web.get("/console/staff-changes", desk(people_acts.changes, "/console/staff-changes")),
+    web.post("/console/staff-changes", desk(people_acts.ask_change, "/console/staff-changes")),
     web.get("/console/policy", desk(office.policy, "/console/policy")),
     web.get("/console/jobs", desk(office.jobs, "/console/jobs")),
     web.post("/console/jobs/{key}/again", desk(office.run_again, "/console/jobs", rights.DESK_JOB)),

@@ -55,7 +55,8 @@ AREAS: tuple[Area, ...] = (
     Area("/console/delivery", "通知送达情况", rights.DELIVERIES, "管理", of_phone=True),
     Area("/console/notices", "没送到的通知", rights.DESK_CENTRE, "管理"),
     Area("/console/people", "人员", rights.DESK_PEOPLE, "管理"),
-    Area("/console/organisations", "机构", rights.DESK_CENTRE, "管理"),
+    Area("/console/organisations", "机构", rights.DESK_BODIES, "管理"),
+    Area("/console/staff-changes", "人员变动", rights.DESK_CHANGES, "管理"),
     Area("/console/bindings", "更正微信登记", rights.BINDINGS, "管理", of_phone=True),
     Area("/console/delegations", "请同事代办", rights.DESK, "管理", of_phone=True),
     Area("/console/policy", "政策数值", rights.DESK, "管理"),
@@ -68,6 +69,11 @@ SAID: Mapping[str, str] = {
     "given": "已经交给村干部上门或打电话告诉。",
     "closed": "已经关闭，原因记下了。",
     "again": "已经放回队列，马上再跑一次。",
+    "unlocked": "可以再登录了，之前输错的次数不算了。",
+    "not_locked": "他没有被锁住，可以直接登录。",
+    "change_asked": "提上去了，管理员会在两个工作日内办。",
+    "body_made": "单位登记好了。",
+    "authority_set": "审批权限改好了。",
     "nothing": "已经有人处理过了，不用再办。",
 }
 """What a page says after something was done; the address carries only the word."""

@@ -12,7 +12,11 @@ from actions import listings
 from actions.listings import Asked, Column, Filter, ListSpec
 from bot.config import SHANGHAI
 from bot.errors import RuleRefused
+from handlers import rights
 from handlers.console.base import Desk, Work, query_with, render
+from handlers.console.people import KIND_WORDS
+from handlers.rights import Right
+from rules.roles import ROLES_OF
 
 PAGE = 50
 PAGES = tuple(spec.name for spec in listings.LISTS)
@@ -26,6 +30,16 @@ _ADDRESSES: Mapping[str, str] = {
 """Where the first column of a list leads to."""
 _MASKED = ("applications", "loans", "overdue")
 """Lists of farmers, whose names stand in full only in the file of each."""
+TEMPLATES: Mapping[str, str] = {each: f"{each}.html" for each in ("notices", "people", "organisations")}
+"""Lists on which something is done."""
+_ACTS: Mapping[str, Right] = {
+    "invite": rights.FIRST_LOGIN,
+    "mend": rights.LOGIN_OF_OTHERS,
+    "join": rights.JOIN_CODE,
+    "make": rights.NEW_BODY,
+}
+KINDS_OF_BODY = {kind: listings.ORGANISATION_KINDS[kind] for kind in ROLES_OF}
+LENDERS = ("acquiring_bank", "partner_bank", "guarantor")
 _FOUND_IN = ("applications", "loans", "people")
 
 
@@ -52,7 +66,7 @@ def listed(name: str) -> Work:
             await listings.note_search(viewer.actor, name, query.get("q", ""), viewer.now)
         return render(
             viewer,
-            "notices.html" if name == "notices" else "list.html",
+            TEMPLATES.get(name, "list.html"),
             status=422 if fault else 200,
             it=spec,
             masked=name in _MASKED,
@@ -66,6 +80,10 @@ def listed(name: str) -> Work:
             first=query_with(query, after=None, said=None) if query.get("after") else None,
             next=query_with(query, after=found.next, said=None) if found and found.next else None,
             exported=query_with(query, after=None, said=None),
+            may={act: right.admits(viewer.actor) for act, right in _ACTS.items()},
+            kinds=KINDS_OF_BODY,
+            lenders=LENDERS,
+            applicants=KIND_WORDS,
             narrowed=any(value for key, value in query.items() if key != "said"),
         )
 

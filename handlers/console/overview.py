@@ -36,6 +36,7 @@ def _shown(viewer: Desk, found: Overview) -> dict[str, Any]:
     standing = found.applications or ()
     return {
         "it": found,
+        "most_tasks": tasks.MOST_COUNTED,
         "ages": [words for words, _ in AGES],
         "open_total": sum(each.total for each in standing),
         "oldest_total": sum(each.by_age[-1] for each in standing),
