@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from actions import imports
@@ -52,7 +54,7 @@ async def show(viewer: Desk) -> web.StreamResponse:
     )
 
 
-def _words() -> dict[str, object]:
+def _words() -> dict[str, Any]:
     return {"tables": TABLES, "states": STATES, "busy": _busy}
 
 

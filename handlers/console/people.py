@@ -9,7 +9,7 @@ import segno
 from aiohttp import web
 
 from actions import joining, organisations, staff_changes, staff_logins
-from actions.listings import ROLE_TITLES
+from actions.routing import ROLE_TITLES
 from actions.staff_changes import KINDS, Asked
 from bot.errors import Conflict, RuleRefused
 from bot.wechat.errors import WeChatError
@@ -106,15 +106,15 @@ async def ask_change(viewer: Desk) -> web.StreamResponse:
     given = await _given(
         viewer, "kind", "effective_on", "reason", "organisation", "role", "region", "name", "phone", "post"
     )
+    typed = dict(given)
     try:
         if given["kind"] == "end":  # of the post, nothing else
             given |= {"organisation": "", "role": "", "region": ""}
-        asked = Asked(
-            **{**given, "post": _number(given["post"]), "effective_on": _day(given["effective_on"])}
-        )  # type: ignore[arg-type]
+        day, post = _day(given.pop("effective_on")), _number(given.pop("post"))
+        asked = Asked(**given, effective_on=day, post=post)  # type: ignore[arg-type]
         await staff_changes.ask(viewer.actor, asked, viewer.pack, viewer.now)
     except (RuleRefused, Conflict) as refused:
-        return await _changes_page(viewer, given, refused.message)
+        return await _changes_page(viewer, typed, refused.message)
     return back_to(viewer, CHANGES, "change_asked")
 
 
