@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import segno
 from aiohttp import web
@@ -15,6 +14,7 @@ from bot.errors import Conflict, RuleRefused
 from bot.wechat.errors import WeChatError
 from handlers.console.base import Desk, back_to, render
 from handlers.errors import HttpError
+from handlers.login import form_of
 from rules.application import ApplicantKind
 
 PEOPLE, BODIES, CHANGES = "/console/people", "/console/organisations", "/console/staff-changes"
@@ -111,7 +111,7 @@ async def ask_change(viewer: Desk) -> web.StreamResponse:
         if given["kind"] == "end":  # of the post, nothing else
             given |= {"organisation": "", "role": "", "region": ""}
         day, post = _day(given.pop("effective_on")), _number(given.pop("post"))
-        asked = Asked(**given, effective_on=day, post=post)  # type: ignore[arg-type]
+        asked = Asked(**given, effective_on=day, post=post)
         await staff_changes.ask(viewer.actor, asked, viewer.pack, viewer.now)
     except (RuleRefused, Conflict) as refused:
         return await _changes_page(viewer, typed, refused.message)
@@ -135,7 +135,7 @@ async def _changes_page(viewer: Desk, given: dict[str, str], fault: str = "") ->
 
 
 async def _given(viewer: Desk, *names: str) -> dict[str, str]:
-    form: Any = await viewer.request.post()
+    form = await form_of(viewer.request)
     return {name: str(form.get(name, "")).replace("\x00", "").strip()[:200] for name in names}
 
 
