@@ -341,9 +341,10 @@ async def listed(
     """The declarations the actor may see, newest first, each with its number. Clause: S13.1, S17.2."""
     require_staff(actor, *ROLES)
     query = SubsidyDeclaration.filter(county=actor.county)
-    if not actor.roles & {"county_clerk", "finance_officer"}:
+    posts = [post for post in actor.posts if post.covers(f"{actor.county}000000")]
+    if not {post.role for post in posts} & {"county_clerk", "finance_officer"}:
         query = query.filter(
-            bank_id__in=[post.organisation_id for post in actor.posts if post.role == "bank_officer"]
+            bank_id__in=[post.organisation_id for post in posts if post.role == "bank_officer"]
         )
     if after is not None:
         query = query.filter(id__lt=after)
@@ -407,7 +408,9 @@ async def _access(actor: Actor, key: str) -> SubsidyDeclaration:
     declaration = await SubsidyDeclaration.get_or_none(key=key, county=actor.county)
     if declaration is not None:
         for post in actor.posts:
-            if post.role in ("county_clerk", "finance_officer") and post.covers(f"{actor.county}000000"):
+            if not post.covers(f"{actor.county}000000"):  # a branch has no part in what its bank declares
+                continue
+            if post.role in ("county_clerk", "finance_officer"):
                 return declaration
             if post.role == "bank_officer" and post.organisation_id == declaration.bank_id:
                 return declaration

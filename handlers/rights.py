@@ -187,7 +187,8 @@ DESK_CHANGES = Right(DESK.who, shows="whole")
 DESK_NOTICE = Right(DESK_CENTRE.who, "notice")
 DESK_JOBS = Right(_of(COUNTY, "county_clerk", "administrator", "system_administrator"), shows="nothing")
 DESK_JOB = Right(_of(COUNTY, "administrator", "system_administrator"), "job", shows="nothing")
-DESK_EXPORT = Right(DESK.who, "export")
+DESK_EXPORT = Right(_of(OWN, *DESK.who), "export")
+"""Of whoever asked for it."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -17,6 +17,7 @@ from handlers.rights import ANYBODY, Right
 from models.application import LoanApplication, Task, Visit
 from models.conversation import Consent, Draft, StoredFile
 from models.disposal import Defaulter, Disposal
+from models.exports import Export
 from models.filings import Filing, FilingLine
 from models.identity import BindingChange, IdentityClaim
 from models.imports import ImportBatch
@@ -25,6 +26,7 @@ from models.notice import DeliveryCount, Notice
 from models.people import Delegation, Household, Organisation, Person, Post, Region, WechatUser
 from models.sealing import content_hash, new_key
 from models.slip import RepaymentSlip
+from models.subsidy import Misuse, SubsidyDeclaration
 from policies import Packs
 from rules.repayment import book_of
 from rules.roles import STAFF_ROLES
@@ -382,6 +384,11 @@ class Matrix:
             evidence_sha256="a" * 64,
         )  # fmt: skip
         self.add("defaulter", case.key, **home, bodies=lenders, hidden_from=own)
+        misuse = await Misuse.create(
+            county=county, loan_id=loan.id, person_id=farmer.id, village=village, found_on=TODAY,
+            falsified=False, pay_by_on=TOMORROW, reported_by_id=1, reported_at=NOW,
+        )  # fmt: skip
+        self.add("misuse", misuse.key, **home, bodies=lenders, hidden_from=own)
         await self._looked_after(county, village, loan, farmer, lenders)
 
     async def _looked_after(
@@ -432,11 +439,23 @@ class Matrix:
                 )  # fmt: skip
                 bodies = {"bank_officer": bank} | ({"guarantor_officer": guarantor} if month == 10 else {})
                 self.add("filing", filing.key, county, whole, bodies=bodies)
+            declared = await SubsidyDeclaration.create(
+                county=county, bank_id=bank, quarter=date(2026, 7, 1), due_on=TODAY, drafted_at=NOW
+            )
+            self.add("subsidy", declared.key, county, whole, bodies={"bank_officer": bank})
             batch = await ImportBatch.create(
                 county=county, kind="loans", bank_id=bank, region=whole, file_name="贷款.csv",
                 sha256=number.encode(), size=1, created_at=NOW, state="done",
             )  # fmt: skip
             self.add("import", batch.key, county, whole, bodies={"bank_officer": bank})
+        for who in [
+            each for each in self.people if each.county == county and each.name.startswith("county_c")
+        ]:
+            sheet = await Export.create(
+                county=county, name="loans", asked={}, person_id=who.id, created_at=NOW,
+                expires_at=NOW + timedelta(days=1),
+            )  # fmt: skip
+            self.add("export", sheet.key, county, whole, owners=frozenset({who.id}))
         farmer = next(
             each for each in self.people if each.county == county and each.name.startswith("farmer")
         )
