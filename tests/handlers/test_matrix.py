@@ -69,6 +69,8 @@ BODIES: dict[str, Any] = {
     "extension": {**REVIEW, "maturity_on": "2028-05-28"},
     "renewal": {**REVIEW, "number": "X-1", "annual_rate_bp": 1, "term_months": 1, "method": "bullet"},
 }  # fmt: skip
+FORM = {"reason": "已经打电话告诉了"}
+"""What every form of the console is sent with."""
 DISPOSAL = {
     "cause": "market", "ability": "partly", "willingness": "willing", "way": "collection",
     "responsible": "a", "by_on": "2026-12-01",
@@ -109,6 +111,8 @@ class Site:
             headers["Cookie"] = f"tianxin={who.token}; tianxin-console={who.desk}"
             headers[CSRF_HEADER] = csrf_token(who.desk)
         options: dict[str, Any] = {} if method == "GET" or body is None else {"json": body}
+        if path.startswith("/console/") and method == "POST":
+            options = {"data": FORM}
         answer = await self.client.request(method, path, headers=headers, allow_redirects=False, **options)
         to_login = answer.headers.get("Location", "").startswith("/console/login")
         return 401 if to_login else answer.status, await answer.read()
