@@ -9,9 +9,10 @@ the whole chain anew: that is why its head goes to a file outside every day, whi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ BATCH = 5_000
 LOOK_BACK = 50_000
 """A transaction that drew its number early may commit late: so many numbers behind the newest are read."""
 LATE = timedelta(hours=1)
-"""An entry that is linked so long after its own time was not written when it says, or the job stood still."""
+"""An entry that is linked so long after its own time was not written when it says, unless nothing was linked
+in between: then the job stood still."""
 _START = bytes(32)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit_chain:' || $1, 0))"
 _ENTRY = (
@@ -166,6 +168,18 @@ def read_heads(path: Path) -> list[Head]:
     return heads
 
 
+_RUNS = """SELECT finished_at AS at FROM job_slot
+           WHERE county = $1 AND job = 'audit_chain' AND finished_at IS NOT NULL ORDER BY finished_at"""
+
+
+def _was_passed_over(at: datetime, linked_at: datetime, newest: datetime, runs: Sequence[datetime]) -> bool:
+    """Whether an entry was not there yet when later ones were linked, or when the job last looked before."""
+    if linked_at - at <= LATE:
+        return False
+    looked = bisect_left(runs, linked_at) - 1
+    return newest - at > LATE or (looked >= 0 and runs[looked] - at > LATE)
+
+
 async def verify(county: str, now: datetime, heads: Iterable[Head] = ()) -> Verdict:
     """Go through the whole chain of a county and say what does not fit. Clause: S17.2.
 
@@ -177,7 +191,8 @@ async def verify(county: str, now: datetime, heads: Iterable[Head] = ()) -> Verd
     verdict = Verdict(county)
     expected = {one.number: one.digest for one in heads if one.county == county}
     odd: list[tuple[int, bytes]] = []
-    before, wanted = _START, 1
+    before, wanted, newest = _START, 1, datetime.min.replace(tzinfo=UTC)
+    runs = [row["at"] for row in await fetch(_RUNS, county)]
     async for row in _links(county):
         number, content, digest = row["number"], bytes(row["content"]), bytes(row["digest"])
         verdict.links += 1
@@ -187,8 +202,9 @@ async def verify(county: str, now: datetime, heads: Iterable[Head] = ()) -> Verd
             verdict.problems.append(("removed", number))
         elif (found := content_of(row)) != content:
             odd.append((number, found))
-        elif row["linked_at"] - row["at"] > LATE:
+        elif _was_passed_over(row["at"], row["linked_at"], newest, runs):
             verdict.problems.append(("slipped_in", row["id"]))
+        newest = max(newest, row["at"] or newest)
         if expected.pop(number, digest.hex()) != digest.hex():
             verdict.problems.append(("head", number))
         before, wanted = digest, number + 1

@@ -90,12 +90,39 @@ async def test_links_in_another_order_are_named(chain: list[int]) -> None:
 
 
 async def test_an_entry_slipped_in_is_named_before_and_after_it_is_linked(chain: list[int]) -> None:
+    """Others were linked since the time that it claims."""
     later = NOW + timedelta(days=3)
+    await audit.record(COUNTY, 2, "decide", ("application", 98), later)
+    assert await audit_chain.link(COUNTY, later) == 1
     await audit.record(COUNTY, 2, "decide", ("application", 99), NOW + timedelta(minutes=1))
     rows = await database.fetch("SELECT max(id) AS id FROM audit_entry WHERE county = $1", COUNTY)
     assert await problems(now=later) == [("slipped_in", rows[0]["id"])]
     assert await audit_chain.link(COUNTY, later) == 1
     assert await problems(now=later) == [("slipped_in", rows[0]["id"])]
+
+
+@pytest.mark.parametrize("looked", [False, True])
+async def test_entries_of_a_time_in_which_the_job_stood_still_are_in_order(
+    chain: list[int], *, looked: bool
+) -> None:
+    """Nothing was linked in between, so nothing was passed over; unless the job looked and found nothing."""
+    later = NOW + timedelta(days=3)
+    if looked:
+        await database.execute(
+            """INSERT INTO job_slot (county, job, slot, day, state, attempts, planned_at, started_at,
+                                     finished_at, error)
+               VALUES ($1, 'audit_chain', $2, $3, 'done', 1, $2, $2, $2, '')""",
+            COUNTY,
+            NOW + timedelta(hours=2),
+            TODAY,
+        )
+    for minutes in (1, 90, 4000):
+        await audit.record(COUNTY, 2, "decide", ("application", minutes), NOW + timedelta(minutes=minutes))
+    rows = await database.fetch(
+        "SELECT id FROM audit_entry WHERE county = $1 ORDER BY id DESC LIMIT 3", COUNTY
+    )
+    assert await audit_chain.link(COUNTY, later) == 3
+    assert await problems(now=later) == ([("slipped_in", rows[2]["id"])] if looked else [])
 
 
 async def test_a_chain_made_anew_is_not_the_one_whose_head_was_kept(chain: list[int], tmp_path: Path) -> None:
