@@ -138,8 +138,7 @@ async def submit(actor: Actor, key: str, sha256: str, pack: Pack, now: datetime)
     What comes after its day costs interest, which the bank bears. The same again changes nothing. Raises
     NotFound, Conflict. Clause: S13.1.
     """
-    declaration = await _access(actor, key)
-    require_staff(actor, "bank_officer")
+    declaration = await _access(actor, key, "bank_officer")
     on = on_day(now)
     async with database.transaction() as connection:
         declaration = await SubsidyDeclaration.select_for_update().get(id=declaration.id)
@@ -200,8 +199,7 @@ async def check(
 
     The same again changes nothing. Raises NotFound, RuleRefused, Conflict. Clause: S13.1.
     """
-    declaration = await _access(actor, key)
-    require_staff(actor, "county_clerk")
+    declaration = await _access(actor, key, "county_clerk")
     if not correct:
         if len(reason.strip()) < 2:
             raise RuleRefused("S13.1", "请写明退回的原因。", code="reason_missing", field="reason")
@@ -240,8 +238,7 @@ async def pay(actor: Actor, key: str, paid_on: date, pack: Pack, now: datetime) 
 
     The same again changes nothing. Raises NotFound, RuleRefused, Conflict. Clause: S13.1, S13.2, S11.2.
     """
-    declaration = await _access(actor, key)
-    require_staff(actor, "finance_officer")
+    declaration = await _access(actor, key, "finance_officer")
     async with database.transaction() as connection:
         declaration = await SubsidyDeclaration.select_for_update().get(id=declaration.id)
         if declaration.state == "paid":
@@ -404,16 +401,20 @@ async def of_loan(actor: Actor, loan_key: str) -> list[MySubsidy]:
     return [MySubsidy(**dict(row)) for row in rows]
 
 
-async def _access(actor: Actor, key: str) -> SubsidyDeclaration:
+async def _access(actor: Actor, key: str, *roles: str) -> SubsidyDeclaration:
+    """The declaration, to somebody with a post of these roles for it (default: of any that sees it).
+
+    A branch has no part in what its bank declares. Raises NotFound. Clause: S13.1, S17.2.
+    """
     declaration = await SubsidyDeclaration.get_or_none(key=key, county=actor.county)
-    if declaration is not None:
-        for post in actor.posts:
-            if not post.covers(f"{actor.county}000000"):  # a branch has no part in what its bank declares
-                continue
-            if post.role in ("county_clerk", "finance_officer"):
-                return declaration
-            if post.role == "bank_officer" and post.organisation_id == declaration.bank_id:
-                return declaration
+    for post in actor.posts:
+        if (
+            declaration is not None
+            and post.role in (roles or ROLES)
+            and post.covers(f"{actor.county}000000")
+            and (post.role != "bank_officer" or post.organisation_id == declaration.bank_id)
+        ):
+            return declaration
     raise NotFound("没有找到这份申报表。")
 
 

@@ -19,7 +19,7 @@ from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import Task
 from models.loan import Instalment, Loan
 from models.notice import Notice
-from models.people import Household, Post
+from models.people import Household, Organisation, Post
 from models.subsidy import Misuse, Subsidy, SubsidyDeclaration
 from models.work import AuditEntry
 from rules import subsidy as rules
@@ -27,6 +27,7 @@ from rules.application import ApplicantKind
 from tests.actions.conftest import VILLAGE, County
 from tests.actions.risk_world import bodies, borrower
 
+TOP = "411082000000"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ROLES = ("bank_officer", "county_clerk", "finance_officer")
 QUARTER, OPENED, DUE = date(2025, 10, 1), date(2026, 1, 1), date(2026, 1, 12)
@@ -296,12 +297,29 @@ async def test_each_office_sees_and_does_its_own_only(county: County) -> None:
         assert (line.days, line.clean_days, line.fen) == (183, 183, 10_000)
         assert await subsidies.listed(await person(county, who, DUE), after=1) == []
     liu, zhao = await person(county, "liu", DUE), await person(county, "zhao", DUE)
-    with pytest.raises(RuleRefused):
+    with pytest.raises(NotFound):
         await subsidies.submit(liu, found.key, found.sha256, county.pack, at(DUE))
-    with pytest.raises(RuleRefused):
+    with pytest.raises(NotFound):
         await subsidies.check(zhao, found.key, correct=True, reason="", pack=county.pack, now=at(DUE))
-    with pytest.raises(RuleRefused):
+    with pytest.raises(NotFound):
         await subsidies.pay(liu, found.key, DUE, county.pack, at(DUE))
+
+
+async def test_nobody_declares_for_a_bank_by_a_post_at_another(county: County) -> None:
+    """S17.2: who sees a declaration by one post does not act on it by the other."""
+    await lend([Line(date(2025, 12, 20), date(2025, 12, 20))])
+    await draft(county)
+    found = await SubsidyDeclaration.get(quarter=QUARTER)
+    liu = await person(county, "liu", DUE)
+    elsewhere = await Organisation.create(county="411082", kind="partner_bank", name="另一家", region=TOP)
+    await Post.create(
+        county="411082", person_id=liu.person_id, organisation=elsewhere, role="bank_officer", region=TOP,
+        from_on=date(2025, 1, 1),
+    )  # fmt: skip
+    both = await person(county, "liu", DUE)
+    assert {"county_clerk", "bank_officer"} <= both.roles
+    with pytest.raises(NotFound):
+        await subsidies.submit(both, found.key, found.sha256, county.pack, at(DUE))
 
 
 async def test_the_statement_and_the_rule_agree(county: County) -> None:
