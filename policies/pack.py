@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -96,9 +97,14 @@ class Pack:
 
     def keys(self) -> list[str]:
         """Every key that can be asked for, in order."""
-        return sorted(self._keys())
+        return list(self._keys)
 
-    def _keys(self) -> Iterator[str]:
+    @cached_property
+    def _keys(self) -> Mapping[str, None]:
+        """In order, and quick to look up: a page explains every one of them."""
+        return dict.fromkeys(sorted(self._named()))
+
+    def _named(self) -> Iterator[str]:
         for section in SECTIONS:
             entries = getattr(self.contents, section)
             yield from (f"{section}.{name}" for name in type(entries).model_fields if getattr(entries, name))
@@ -127,10 +133,9 @@ class Pack:
         )
 
     def _known(self, key: str) -> str:
-        known = self.keys()
-        if key in known:
+        if key in self._keys:
             return key
-        close = get_close_matches(key, known, 3)
+        close = get_close_matches(key, self._keys, 3)
         raise PolicyError(
             f"no value {key!r} in {self.name}" + (f"; near: {', '.join(close)}" if close else "")
         )
@@ -309,7 +314,7 @@ class Pack:
 
     def digest(self, on: date) -> str:
         """A fingerprint of every value in force on that day: equal packs have equal digests."""
-        values = {key: self.value(key, on) for key in self._keys()}
+        values = {key: self.value(key, on) for key in self._keys}
         text = json.dumps(values, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
