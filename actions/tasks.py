@@ -120,7 +120,7 @@ async def _inbox_rows(actor: Actor, after: str | None, limit: int) -> list[Task]
 async def count(actor: Actor, now: datetime) -> tuple[int, int]:
     """How many open tasks are the actor's, and how many of them late; `MOST_COUNTED` stands for more.
 
-    Clause: S1.2, S16.1.
+    Clause: S1.2.
     """
     if not actor.posts:
         return 0, 0

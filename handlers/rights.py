@@ -184,6 +184,8 @@ DESK_PEOPLE = Right(_of(REGION, "county_clerk", "administrator", SYSTEM, SAFETY)
 DESK_BODIES = Right(DESK_PEOPLE.who, shows="nothing")
 DESK_CHANGES = Right(DESK.who, shows="whole")
 """人员变动 at the desk, with the officers of one's own body by their names."""
+DESK_DELEGATIONS = Right(_of(OWN, *DESK.who), shows="whole")
+"""To whom of one's own body one may hand work, by name."""
 DESK_NOTICE = Right(DESK_CENTRE.who, "notice")
 DESK_JOBS = Right(_of(COUNTY, "county_clerk", "administrator", "system_administrator"), shows="nothing")
 DESK_JOB = Right(_of(COUNTY, "administrator", "system_administrator"), "job", shows="nothing")

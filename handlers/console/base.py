@@ -58,7 +58,7 @@ AREAS: tuple[Area, ...] = (
     Area("/console/organisations", "机构", rights.DESK_BODIES, "管理"),
     Area("/console/staff-changes", "人员变动", rights.DESK_CHANGES, "管理"),
     Area("/console/bindings", "更正微信登记", rights.BINDINGS, "管理", of_phone=True),
-    Area("/console/delegations", "请同事代办", rights.DESK, "管理", of_phone=True),
+    Area("/console/delegations", "请同事代办", rights.DESK_DELEGATIONS, "管理", of_phone=True),
     Area("/console/policy", "政策数值", rights.DESK, "管理"),
     Area("/console/jobs", "作业和队列", rights.DESK_JOBS, "管理"),
     Area("/console/audit", "操作记录", rights.AUDIT, "管理", of_phone=True),

@@ -43,7 +43,7 @@ async def test_the_overview_on_a_desk_and_on_a_phone(
     desk = await seat(phone, "liu", width=1280, height=860)
     await look(desk, "/console", tmp_path, "overview-desk")
     await expect(desk.locator(".tile")).to_have_count(2)
-    await expect(desk.locator(".sums li").first).to_contain_text("在办申请")
+    await expect(desk.locator(".sums li", has_text="在办申请")).to_be_visible()
     small = await seat(phone, "liu")
     await look(small, "/console", tmp_path, "overview-phone")
 
