@@ -12,6 +12,7 @@ import asyncpg
 from actions import audit, routing
 from actions.access import Actor, access_application
 from actions.identity import Identity, applicant_for
+from actions.refusal import refuse
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import LoanApplication
@@ -53,13 +54,6 @@ class Submission:
     consents: Sequence[GivenConsent] = field(default_factory=tuple)
     route: str = "online"
     draft_key: str | None = None
-
-
-def refuse(refusals: Sequence[Refusal | None]) -> None:
-    """Raise RuleRefused for the first refusal, if there is one."""
-    for refusal in refusals:
-        if refusal is not None:
-            raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
 
 
 async def submit(actor: Actor, submission: Submission, pack: Pack, now: datetime) -> LoanApplication:

@@ -11,6 +11,7 @@ import asyncpg
 from actions import audit, notices, routing, sessions
 from actions.access import Actor, require_staff, role_holders
 from actions.notices import NewNotice
+from actions.refusal import refuse
 from bot import database
 from bot.errors import Conflict, RuleRefused
 from models.application import Task
@@ -52,8 +53,7 @@ async def ask(
     require_staff(actor, *ROLES)
     if len(reason.strip()) < 4:
         raise RuleRefused("S1.7", "请写明为什么要更正，至少四个字。", code="reason_missing", field="reason")
-    if refusal := check_free_text(reason, "reason"):
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+    refuse([check_free_text(reason, "reason")])
     person = await _known(actor, id_number, "id_number")
     to = await _receiver(actor, to_id_number) if to_id_number else None
     if actor.person_id in (person.id, to.id if to else 0) or person.id == (to.id if to else 0):

@@ -16,6 +16,7 @@ import asyncpg
 from actions import audit, notices, routing
 from actions.access import Actor, role_holders
 from actions.notices import NewNotice
+from actions.refusal import refuse
 from actions.subjects import claim_code
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -26,7 +27,6 @@ from models.sealing import blind_index, one_time_code
 from policies import Pack
 from rules import binding as rules
 from rules.identity import mask_phone
-from rules.refusal import Refusal
 from rules.tasks import deadline
 
 TASK = "identity_check"
@@ -61,7 +61,7 @@ async def begin(actor: Actor, name: str, id_number: str, pack: Pack, now: dateti
         await database.execute("SELECT pg_advisory_xact_lock(hashtextextended('claim', $1))", actor.person_id)
         mine = IdentityClaim.filter(account=actor.account, openid=actor.openid)
         claimed = [row.created_at for row in await mine.order_by("-id").limit(_LOOKED_AT)]
-        _refuse(rules.check_may_claim(claimed, pack.codes(routing.on_day(now)), now))
+        refuse([rules.check_may_claim(claimed, pack.codes(routing.on_day(now)), now)])
         person = await claimable(actor.county, name.strip(), id_number)
         await mine.filter(state="open").update(state="replaced", ended_at=now)
         claim = await IdentityClaim.create(
@@ -110,7 +110,7 @@ async def send_code(actor: Actor, key: str, pack: Pack, now: datetime) -> ClaimV
             raise RuleRefused("S1.7", words, code="no_phone")
         earlier = await IdentityClaim.filter(person_id=person.id, sent_at__isnull=False).order_by("-id")
         sent = [each.sent_at for each in earlier[:_LOOKED_AT] if each.sent_at for _ in range(each.sent)]
-        _refuse(rules.check_may_send(sent, pack.codes(routing.on_day(now)), now))
+        refuse([rules.check_may_send(sent, pack.codes(routing.on_day(now)), now)])
         claim.sent, claim.sent_at, claim.tries, claim.means = claim.sent + 1, now, 0, "sms"
         await claim.save()
         told = NewNotice(
@@ -136,7 +136,7 @@ async def enter_code(actor: Actor, key: str, code: str, pack: Pack, now: datetim
         claim, person = await _open_claim(actor, key)
         if claim.sent_at is None:
             raise RuleRefused("S1.7", "还没有发过短信，请先点“发短信”。", code="no_code", field="code")
-        _refuse(rules.check_code_usable(claim.sent_at, claim.tries, pack.codes(routing.on_day(now)), now))
+        refuse([rules.check_code_usable(claim.sent_at, claim.tries, pack.codes(routing.on_day(now)), now)])
         if hmac.compare_digest(
             code.strip().encode(), one_time_code(claim_code(claim.key, claim.sent)).encode()
         ):
@@ -267,11 +267,6 @@ async def _record(actor: Actor, claim: IdentityClaim, action: str, now: datetime
     await audit.record(
         actor.county, actor.person_id, action, ("person", claim.person_id), now, claim=claim.key
     )
-
-
-def _refuse(refusal: Refusal | None) -> None:
-    if refusal is not None:
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
 
 
 def _number(claim: IdentityClaim) -> str:

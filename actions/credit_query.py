@@ -14,6 +14,7 @@ from actions.access import (
     posts_for_application,
     require_post,
 )
+from actions.refusal import refuse
 from actions.routing import on_day
 from bot.database import fetch, transaction
 from bot.errors import RuleRefused, TianxinError
@@ -113,7 +114,7 @@ async def ask(
     fresh = await _authorisation(await Consent.get(id=authorisation.consent_id), application)
     if refusal := check_query(fresh, purpose, on_day(now)):
         await _note_refusal(actor, application.id, refusal.code, purpose, now)
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+        refuse([refusal])
     query, told = await _begin(actor, post, fresh, purpose, now)
     if not told:
         await _outside(query, bureau, fresh, now)

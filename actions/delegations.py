@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from actions import audit, routing
 from actions.access import Actor, HeldPost, posts_held
+from actions.refusal import refuse
 from actions.routing import ROLE_TITLES
 from bot import database
 from bot.errors import NotFound, RuleRefused
@@ -66,9 +67,7 @@ async def delegate(
     if refusal := check_duties(post.role, [held.role for held in theirs]):
         raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field="to_person")
     wanted = rules.Delegation(actor.person_id, delegate_to.id, from_on, to_on)
-    for refusal in (rules.check_delegation(wanted, pack.escalation(on)), check_free_text(reason, "reason")):
-        if refusal is not None:
-            raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+    refuse([rules.check_delegation(wanted, pack.escalation(on)), check_free_text(reason, "reason")])
     async with database.transaction():
         made = await Delegation.create(
             county=actor.county,

@@ -9,9 +9,9 @@ import asyncpg
 
 from actions import audit
 from actions.access import Actor, HeldPost, access_task, require_staff
-from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY
 from actions.defaulters import list_defaulter, sees_loan
+from actions.refusal import refuse
 from actions.routing import on_day
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused

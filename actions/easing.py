@@ -9,8 +9,8 @@ from tortoise.exceptions import IntegrityError
 
 from actions import audit, loan_book, routing, warnings
 from actions.access import Actor, access_loan
-from actions.applications import refuse
 from actions.loans import Disbursement, book_of, terms_of
+from actions.refusal import refuse
 from actions.repayments import change, require_bank
 from bot import database
 from bot.errors import Conflict, RuleRefused

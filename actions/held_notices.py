@@ -10,6 +10,7 @@ import orjson
 from actions import audit
 from actions.access import Actor, require_staff
 from actions.notices import wake
+from actions.refusal import refuse
 from bot.database import fetch, transaction
 from bot.errors import NotFound, RuleRefused
 from bot.queue import enqueue
@@ -94,9 +95,7 @@ async def close(actor: Actor, notice_id: int, reason: str, now: datetime) -> boo
         raise RuleRefused(
             "S18.7", f"请写明为什么关闭，{REASON_MIN}到{REASON_MAX}个字。", code="reason", field="reason"
         )
-    refusal = check_free_text(reason, "reason")
-    if refusal is not None:
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+    refuse([check_free_text(reason, "reason")])
     async with transaction() as connection:
         notice = await _locked(actor, notice_id)
         if notice["state"] not in OPEN:

@@ -9,8 +9,8 @@ import structlog
 
 from actions import audit, loan_book, routing
 from actions.access import Actor, access_loan, access_task, family_of
-from actions.applications import refuse
 from actions.misuse import refuse_payment
+from actions.refusal import refuse
 from actions.tasks import advance, take
 from bot import database
 from bot.errors import Conflict, RuleRefused

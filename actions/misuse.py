@@ -10,9 +10,9 @@ from tortoise.expressions import Q
 
 from actions import audit
 from actions.access import Actor, access_loan, posts_for_loan, require_post
-from actions.applications import refuse
 from actions.defaulters import sees_loan
 from actions.notices import NewNotice, plan
+from actions.refusal import refuse
 from actions.routing import on_day, said_on, tell_holders
 from actions.visit_plans import keep_findings
 from bot import database

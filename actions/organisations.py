@@ -8,6 +8,7 @@ from datetime import datetime
 
 from actions import audit
 from actions.access import Actor, require_staff
+from actions.refusal import refuse
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.people import Organisation, Region
@@ -63,9 +64,7 @@ async def set_authority(
     """Say what a bank or guarantor may decide itself; None: everything. Raises RuleRefused, NotFound. S4.4"""
     require_staff(actor, SYSTEM)
     if authority is not None:
-        refusal = check_authority(authority, frozenset(ApplicantKind))
-        if refusal is not None:
-            raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+        refuse([check_authority(authority, frozenset(ApplicantKind))])
     async with database.transaction():
         body = await Organisation.select_for_update().get_or_none(key=key, county=actor.county)
         if body is None or body.kind not in _LENDERS:

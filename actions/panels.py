@@ -12,6 +12,7 @@ from tortoise.queryset import QuerySet
 
 from actions import audit, ballots, routing, votes
 from actions.access import Actor, posts_held, require_staff
+from actions.refusal import refuse
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.application import LoanApplication, Task
@@ -95,14 +96,8 @@ async def seat(actor: Actor, key: str, person: str, from_on: date, pack: Pack, n
     async with database.transaction() as connection:
         panel, member = await _both(actor, key, person)
         held = [post for post in await posts_held(member.id, on) if post.for_person_id is None]
-        refusal = check_seat(
-            panel.kind,
-            {post.role for post in held},
-            {post.organisation_id for post in held},
-            panel.organisation_id,
-        )
-        if refusal is not None:
-            raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+        roles, bodies = {post.role for post in held}, {post.organisation_id for post in held}
+        refuse([check_seat(panel.kind, roles, bodies, panel.organisation_id)])
         if from_on < on:
             raise RuleRefused("S17.1", "不能从过去的日子算起，请重选。", code="past", field="from_on")
         if await _seats(panel.id, on).filter(person_id=member.id).exists():

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from actions import audit, console_sessions, login_guard, sessions
 from actions.access import Actor, posts_held
 from actions.login_guard import NOWHERE, Tried
+from actions.refusal import refuse
 from actions.routing import on_day
 from bot import database
 from bot.errors import NotFound, RuleRefused
@@ -281,8 +282,7 @@ async def change_password(actor: Actor, old: str, new: str, address: str, now: d
 
 
 async def _check_new(password: str, credential: Credential, person: Person) -> None:
-    if refusal := check_password(password, (credential.staff_number, person.phone)):
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+    refuse([check_password(password, (credential.staff_number, person.phone))])
 
 
 def _recovery_code() -> str:

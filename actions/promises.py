@@ -10,8 +10,8 @@ import asyncpg
 
 from actions import audit, errands, routing
 from actions.access import Actor, access_loan
-from actions.applications import refuse
 from actions.notices import NewNotice, plan
+from actions.refusal import refuse
 from bot import database
 from bot.errors import RuleRefused
 from models.loan import Loan

@@ -11,8 +11,8 @@ from tortoise.exceptions import IntegrityError
 
 from actions import audit, loan_book, notices, routing
 from actions.access import Actor, HeldPost, access_loan, role_holders
-from actions.applications import refuse
 from actions.notices import NewNotice
+from actions.refusal import refuse
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
 from models.loan import Loan, PlanChange, Repayment

@@ -13,8 +13,8 @@ import asyncpg
 
 from actions import audit, notices, routing
 from actions.access import Actor, access_loan, access_task, sees_slip
-from actions.applications import refuse as refuse_by
 from actions.notices import NewNotice
+from actions.refusal import refuse as refuse_by
 from actions.repayments import keepers_of, record_repayment
 from actions.tasks import take
 from bot import database

@@ -17,6 +17,7 @@ from tortoise.expressions import Q
 from actions import audit, routing, sessions
 from actions.access import Actor, HeldPost, posts_held, require_staff, role_holders
 from actions.contacts import MOBILE
+from actions.refusal import refuse
 from actions.routing import ROLE_TITLES
 from bot import database
 from bot.errors import Conflict, NotFound, RuleRefused
@@ -89,8 +90,7 @@ async def ask(actor: Actor, asked: Asked, pack: Pack, now: datetime) -> StaffCha
         raise RuleRefused("S17.1", "请选到岗、离岗或者调岗。", code="kind", field="kind")
     if len(asked.reason.strip()) < 2:
         raise RuleRefused("S17.1", "请写明原因。", code="reason_missing", field="reason")
-    if refusal := check_free_text(asked.reason, "reason"):
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+    refuse([check_free_text(asked.reason, "reason")])
     post = await _post(actor, asked)
     body = await _body(actor, asked, post)
     person = await _person(actor, asked, post)
@@ -192,8 +192,7 @@ async def _check_new(
     roles = [
         each.role for each in held if each.for_person_id is None and (not post or each.post_id != post.id)
     ]
-    if refusal := check_role(role, body.kind, roles):
-        raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+    refuse([check_role(role, body.kind, roles)])
     if not covers(body.region, region) or not await Region.filter(code=region).exists():
         raise RuleRefused("S17.1", "这个地方不归这个单位管，请重选。", code="other_region", field="region")
     if any(_same(each, role, region, body.id) for each in held):

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from actions import audit, login_guard, passwords, sessions
 from actions.access import Actor, require_staff
+from actions.refusal import refuse
 from actions.routing import on_day
 from bot import database
 from bot.errors import NotFound, RuleRefused
@@ -113,8 +114,7 @@ async def first_administrator(
             person.name, person.phone = name, phone
             await person.save()
         held = [post.role for post in await Post.filter(person_id=person.id, to_on__isnull=True)]
-        if refusal := check_role(role, body.kind, held):
-            raise RuleRefused(refusal.rule, refusal.message, code=refusal.code, field=refusal.field)
+        refuse([check_role(role, body.kind, held)])
         await Post.create(
             county=county, person=person, organisation=body, role=role, region=region, from_on=on
         )

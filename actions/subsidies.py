@@ -15,8 +15,8 @@ import asyncpg
 from actions import audit
 from actions.access import Actor, access_loan, access_task, require_staff, role_holders
 from actions.announcements import SubsidyPaid, subsidies_paid
-from actions.applications import refuse
 from actions.notices import NewNotice, plan
+from actions.refusal import refuse
 from actions.routing import on_day, said_on, tell_holders
 from actions.subsidy_lines import refresh
 from bot import database

@@ -10,7 +10,7 @@ import asyncpg
 
 from actions import audit, audit_watch, ballots, bindings, claims, own_data, routing, staff_changes
 from actions.access import Actor, access_task
-from actions.applications import refuse
+from actions.refusal import refuse
 from actions.shown import ShownApplication, ShownLoan, shown_application, shown_loans
 from bot import database
 from bot.errors import Conflict, RuleRefused

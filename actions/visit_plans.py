@@ -10,8 +10,8 @@ import asyncpg
 
 from actions import audit
 from actions.access import Actor, access_loan, access_task, posts_for_loan, require_post, require_staff
-from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY
+from actions.refusal import refuse
 from actions.routing import on_day, tell_holders
 from bot import database
 from bot.errors import RuleRefused

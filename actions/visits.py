@@ -9,7 +9,7 @@ from typing import Any
 
 from actions import audit, ballots, files, routing
 from actions.access import Actor, access_task, family_of
-from actions.applications import refuse
+from actions.refusal import refuse
 from actions.visit_plans import keep_findings
 from bot import database
 from bot.errors import Conflict, RuleRefused

@@ -10,7 +10,7 @@ import asyncpg
 
 from actions import audit, ballots, routing, tasks
 from actions.access import Actor, access_application, access_task, family_of, posts_for_application
-from actions.applications import refuse
+from actions.refusal import refuse
 from bot import database
 from bot.errors import NotFound, RuleRefused
 from models.application import Decision as DecisionRow

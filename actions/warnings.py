@@ -11,8 +11,8 @@ import asyncpg
 
 from actions import audit
 from actions.access import Actor, access_loan, posts_for_loan, require_post
-from actions.applications import refuse
 from actions.bulk_tasks import NEW_KEY, SCOPE
+from actions.refusal import refuse
 from actions.routing import on_day
 from bot import database
 from bot.errors import NotFound, RuleRefused
